@@ -1,0 +1,40 @@
+"""The first git commit and the next steps. A project is left behind whatever git says."""
+
+import subprocess
+
+NEXT = """
+{{ cookiecutter.project_name }} is in {{ cookiecutter.project_slug }}/. Next:
+
+    cd {{ cookiecutter.project_slug }}
+    make setup      # environment from the lock
+    make pipeline   # raw files to a portable model
+    make serve      # http://127.0.0.1:8000
+"""
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+
+
+def commit() -> str:
+    """What to tell the user about git; nothing where all went well."""
+    try:
+        git("init", "--quiet", "--initial-branch=main")
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "Start from cookiecutter-dataops")
+    except FileNotFoundError:
+        return "git is not installed, so nothing is under version control yet. Install it, then: git init && make setup"
+    except subprocess.CalledProcessError as error:
+        return (
+            f"git made no first commit: {(error.stderr or error.stdout).strip().splitlines()[-1]}\n"
+            'Tell git who you are (git config --global user.name "…", user.email …), then in the project:\n'
+            "    git add --all && git commit -m 'First commit'"
+        )
+    return ""
+
+
+if __name__ == "__main__":
+    told = commit()
+    print(NEXT)
+    if told:
+        print(told)

@@ -1,0 +1,49 @@
+"""Checks every answer and says all that is wrong at once. Cookiecutter then removes what it made."""
+
+import json
+import keyword
+import re
+import sys
+
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+TEXT = r'[^"\\{}\x00-\x1f]+'
+RULES = {
+    "project_name": (
+        TEXT,
+        "one line with a letter in it, without quotation marks, backslashes and braces: Flight Delays",
+    ),
+    "project_slug": (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens: flight-delays"),
+    "package_name": (
+        r"[a-z][a-z0-9]*(_[a-z0-9]+)*",
+        "lower-case letters, digits and single underscores: flight_delays",
+    ),
+    "description": (TEXT, "one line without quotation marks, backslashes and braces"),
+    "author_name": (TEXT, "one line without quotation marks, backslashes and braces: Ada Lovelace"),
+    "author_email": (r'[^@\s"\\{}<>]+@[^@\s"\\{}<>]+\.[^@\s"\\{}<>]+', "an address: ada@example.com"),
+}
+USED = {
+    "click", "duckdb", "dvc", "evidently", "flask", "granian", "hydra", "lightgbm", "mlflow", "numpy", "onnx",
+    "onnxruntime", "pandas", "pandera", "pycaret", "pydantic", "sklearn", "skl2onnx", "sqlalchemy", "src", "tests",
+}  # fmt: skip
+
+
+def problems(answers: dict[str, str]) -> list[str]:
+    found = [
+        f"{name} is {answers[name]!r}. Use {wanted}"
+        for name, (pattern, wanted) in RULES.items()
+        if not re.fullmatch(pattern, answers[name])
+    ]
+    package = answers["package_name"]
+    if keyword.iskeyword(package) or keyword.issoftkeyword(package) or package in sys.stdlib_module_names:
+        found.append(f"package_name is {package!r}, which is a word or module of Python. Add a word: {package}_model")
+    if package in USED:
+        found.append(f"package_name is {package!r}, which the project itself installs. Add a word: {package}_model")
+    return found
+
+
+if __name__ == "__main__":
+    wrong = problems(ANSWERS)
+    if wrong:
+        print("The project was not made, because", *wrong, sep="\n  - ", file=sys.stderr)
+        sys.exit(1)

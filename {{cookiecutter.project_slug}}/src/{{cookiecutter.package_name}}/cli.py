@@ -1,0 +1,163 @@
+"""One command per step: `python -m <package> <command>`.
+
+What a step needs is imported when it is asked for, so that `--help` and serving stay light.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import config as configuration
+from .errors import ProjectError
+from .layout import Layout
+
+STAGES = {
+    "format": "Type the landed files: landing zone to formatted zone.",
+    "trust": "Drop duplicates, quarantine bad rows: formatted zone to trusted zone.",
+    "exploit": "Join the trusted tables by SQL: trusted zone to exploitation zone.",
+    "split": "Cut train, validation and test in the order of time.",
+    "train": "Search the best model with PyCaret and log it to MLflow.",
+    "evaluate": "Measure the model on the hold-out.",
+    "export": "Write the portable bundle and prove that it answers the same.",
+}
+
+
+def readable_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except ProjectError as error:
+            click.secho(f"error: {error}", fg="red", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The steps of this project, each as one command. Run them in the project's folder."""
+
+
+def _stage(name: str, summary: str) -> None:
+    @main.command(name, help=summary)
+    @readable_errors
+    def command() -> None:
+        layout = Layout()
+        importlib.import_module(f".pipeline.{name}", __package__).run(configuration.load(layout), layout)
+
+
+for _name, _summary in STAGES.items():
+    _stage(_name, _summary)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail when params.yaml does not say what conf/ says.")
+@readable_errors
+def compose(check: bool) -> None:
+    """Compose conf/ (Hydra) into params.yaml."""
+    from . import compose as composing
+
+    if check:
+        if not composing.is_current(Layout()):
+            raise ProjectError("params.yaml does not say what conf/ says: run `make pipeline` and commit both.")
+    elif composing.write(Layout()):
+        click.echo("compose   params.yaml written from conf/")
+
+
+@main.command()
+@click.option("--next", "further", is_flag=True, help="Land one period more than was landed so far.")
+@readable_errors
+def ingest(further: bool) -> None:
+    """Land new raw files and put them under DVC."""
+    from . import dvc, sources
+
+    layout = Layout()
+    landing = sources.ingest(configuration.load(layout).source, layout, further=further)
+    if landing is None:
+        click.echo("ingest    nothing new")
+    else:
+        click.echo(f"ingest    landed {len(list(landing.iterdir())) - 1} files in {landing}")
+    if landing is not None or not Path("data/landing.dvc").is_file():
+        dvc.run("add", "--quiet", "data/landing")
+
+
+@main.command()
+@readable_errors
+def promote() -> None:
+    """Register the trained model; make it champion if it passes the gate."""
+    from .retraining import promote as promoting
+
+    click.echo(promoting.run(configuration.load(Layout()), Layout()).sentence)
+
+
+@main.command()
+@readable_errors
+def deploy() -> None:
+    """Put the champion's bundle into deploy/; a running API takes it up."""
+    from . import deploy as deploying
+
+    deployment = deploying.run(Layout())
+    click.echo(f"deploy    version {deployment.version} in {deployment.bundle}")
+
+
+@main.command()
+@click.option("--host", help="Address to listen on; default: serving.host.")
+@click.option("--port", type=int, help="Port to listen on; default: serving.port.")
+@readable_errors
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the deployed model over HTTP until interrupted."""
+    from .serving import server
+
+    server.serve(configuration.load(Layout()), Layout(), host=host, port=port)
+
+
+@main.command()
+@click.option("--url", help="Where the API answers; default: serving.host and serving.port.")
+@click.option(
+    "--rows",
+    type=click.Path(exists=True, path_type=Path),
+    help="JSON file with a list of rows; default: the example of the model.",
+)
+@readable_errors
+def predict(url: str | None, rows: Path | None) -> None:
+    """Ask the running API for predictions and print the answer."""
+    from .serving import client
+
+    serving = configuration.load(Layout()).serving
+    click.echo(client.ask(url or f"http://{serving.host}:{serving.port}", rows))
+
+
+@main.command()
+@readable_errors
+def monitor() -> None:
+    """Compare the logged predictions with the model's own reference; write one drift report."""
+    from .monitoring import drift
+
+    click.echo(drift.run(configuration.load(Layout()), Layout()).sentence)
+
+
+@main.command()
+@readable_errors
+def retrain() -> None:
+    """Decide whether to retrain; if so: ingest, pipeline, gate, deploy."""
+    from .retraining import loop
+
+    loop.run(configuration.load(Layout()), Layout())
+
+
+@main.command()
+@click.option("--months", type=click.IntRange(1), default=2, show_default=True, help="Months of production to replay.")
+@readable_errors
+def simulate(months: int) -> None:
+    """Replay the next months through the live API: predict, monitor, decide, retrain."""
+    from .retraining import simulation
+
+    simulation.run(configuration.load(Layout()), Layout(), months)

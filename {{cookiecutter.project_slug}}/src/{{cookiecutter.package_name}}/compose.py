@@ -1,0 +1,50 @@
+"""conf/ in, params.yaml out: the one place that runs Hydra.
+
+DVC composes the same configuration by itself for `dvc exp run -S`; the text written here is the
+text that DVC would write.
+"""
+
+from __future__ import annotations
+
+import io
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from ruamel.yaml import YAML
+
+from .config import parse
+from .errors import ProjectError
+from .layout import Layout, replacing
+
+
+def composed(layout: Layout, overrides: list[str] | None = None) -> str:
+    """`conf/` as the text of params.yaml. Raises ProjectError when it does not compose or fit."""
+    try:
+        with initialize_config_dir(str(layout.conf.resolve()), version_base=None):
+            values = OmegaConf.to_container(hydra_compose("config", overrides or []), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ProjectError(f"conf/ does not compose: {error}") from error
+    parse(values, "conf/")
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.dump(values, text)
+    return text.getvalue()
+
+
+def is_current(layout: Layout) -> bool:
+    """Whether params.yaml says what conf/ says."""
+    return layout.params.is_file() and layout.params.read_text(encoding="utf-8") == composed(layout)
+
+
+def write(layout: Layout) -> bool:
+    """Bring params.yaml up to date; True if it changed."""
+    text = composed(layout)
+    if layout.params.is_file() and layout.params.read_text(encoding="utf-8") == text:
+        return False
+    with replacing(layout.params) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    return True

@@ -1,0 +1,5 @@
+"""The one exception that people are meant to read."""
+
+
+class ProjectError(Exception):
+    """What is wrong, where, and what to do. The command line prints it without a traceback."""

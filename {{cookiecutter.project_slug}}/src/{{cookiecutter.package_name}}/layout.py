@@ -1,0 +1,105 @@
+"""Where each thing lives, and how a file is written so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of a project whose root is `root`."""
+
+    root: Path = Path()
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def conf(self) -> Path:
+        return self.root / "conf"
+
+    @property
+    def schemas(self) -> Path:
+        return self.conf / "schema"
+
+    @property
+    def sql(self) -> Path:
+        return self.root / "sql"
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "data" / "landing"
+
+    @property
+    def formatted(self) -> Path:
+        return self.root / "data" / "formatted"
+
+    @property
+    def trusted(self) -> Path:
+        return self.root / "data" / "trusted"
+
+    @property
+    def exploitation(self) -> Path:
+        return self.root / "data" / "exploitation"
+
+    @property
+    def splits(self) -> Path:
+        return self.root / "data" / "splits"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "data" / "quarantine"
+
+    @property
+    def trained(self) -> Path:
+        return self.root / "models" / "trained"
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "models" / "bundle"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def deploy(self) -> Path:
+        return self.root / "deploy"
+
+    @property
+    def deployment(self) -> Path:
+        return self.deploy / "deployment.json"
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on success it takes the place of `target`.
+
+    The body writes a file or makes a folder there. On an error `target` is left as it was.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        temporary = scratch / target.name
+        yield temporary
+        if target.is_dir():
+            target.rename(scratch / "replaced")
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_json(target: Path, value: Any) -> None:
+    """`value` as indented JSON with its keys in the order given, in one move."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    with replacing(target) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,165 @@
+"""Rows with a target in, the best fitted pipeline and a leaderboard out. The only module that imports PyCaret.
+
+Importing this module is cheap; PyCaret itself (several seconds) is imported by the functions.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from ..config import AutoML, Task
+from ..errors import ProjectError
+
+if TYPE_CHECKING:
+    from pycaret.classification import ClassificationExperiment
+
+ALWAYS = {"html": False, "verbose": False, "system_log": False, "log_experiment": False, "memory": False, "n_jobs": 1}
+BLENDED = 3
+
+os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)  # else PyCaret writes logs.log where it is imported
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    `pipeline` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first,
+    with PyCaret's cross-validation metrics and `seconds`.
+    """
+
+    pipeline: Any
+    leaderboard: pd.DataFrame
+
+
+def search(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> Search:
+    """Compare the configured models in the order of time, improve the best, fit it on everything.
+
+    `train` and `validation` hold features and target. Same rows, configuration and seed give the same
+    result. Raises ProjectError for an unknown model, metric or argument of setup, and when no model could be fitted.
+    """
+    if config.sample_rows and config.sample_rows < len(train):
+        train = train.sample(config.sample_rows, random_state=seed).sort_index()
+    experiment = _experiment(config, task, train, validation, seed)
+    fitted, leaderboard = _compare(experiment, config)
+    best = fitted[leaderboard["id"].iloc[0]]
+    if config.tune_iterations:
+        print(f"train     tuning {leaderboard['name'].iloc[0]}, {config.tune_iterations} candidates", flush=True)
+        best = experiment.tune_model(
+            best, n_iter=config.tune_iterations, optimize=config.metric, choose_better=True, verbose=False
+        )
+    if config.ensemble == "blend":
+        best = _blend(experiment, config, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
+    return Search(experiment.finalize_model(best), leaderboard)
+
+
+def predict_proba(pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
+    """Probabilities, rows by classes in the order of `classes(pipeline)`.
+
+    The reference for the portable model. Rows are shrunk to the types that PyCaret trained on: fed as
+    float64 the same pipeline answers differently.
+    """
+    return np.asarray(pipeline.predict_proba(shrink(rows)), dtype=np.float64)
+
+
+def shrink(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` in the types that PyCaret gives its training data."""
+    from pycaret.utils.generic import df_shrink_dtypes
+
+    return df_shrink_dtypes(rows)
+
+
+def classes(pipeline: Any) -> list[str]:
+    """The labels, in the order of the probability columns."""
+    encoder = dict(pipeline.steps).get("label_encoding")
+    source = encoder.transformer if encoder is not None else pipeline.steps[-1][1]
+    return [str(label) for label in source.classes_]
+
+
+def save(pipeline: Any, path: Path) -> None:
+    joblib.dump(pipeline, path, compress=3)
+
+
+def load(path: Path) -> Any:
+    """A pipeline written by `save`. It is unpickled: load only what this project has trained."""
+    return joblib.load(path)
+
+
+def _experiment(
+    config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int
+) -> ClassificationExperiment:
+    from pycaret.classification import ClassificationExperiment
+
+    experiment = ClassificationExperiment()
+    arguments = {
+        "target": task.target,
+        "test_data": validation,
+        "index": False,
+        "session_id": seed,
+        "fold": config.folds,
+        "fold_strategy": "timeseries",
+        "data_split_shuffle": False,
+        **ALWAYS,
+    }
+    clash = sorted(set(arguments) & set(config.setup))
+    if clash:
+        raise ProjectError(f"automl.setup must not set {', '.join(clash)}: other keys of conf/ decide that.")
+    try:
+        experiment.setup(data=train, **arguments, **config.setup)
+    except (TypeError, ValueError) as error:
+        raise ProjectError(f"PyCaret refuses automl.setup (conf/automl/): {error}") from error
+    known = list(experiment.models(internal=True).index)
+    unknown = [name for name in config.models if name not in known]
+    if unknown:
+        raise ProjectError(f"automl.models: PyCaret has no model {', '.join(unknown)}. It has {', '.join(known)}.")
+    metrics = list(experiment.get_metrics()["Display Name"])
+    if config.metric not in metrics:
+        raise ProjectError(f"automl.metric: PyCaret has no metric {config.metric!r}. It has {', '.join(metrics)}.")
+    return experiment
+
+
+def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Cross-validate one model after the other until the budget is spent; a model that fails is reported."""
+    fitted, rows = {}, []
+    names = experiment.models(internal=True)["Name"]
+    deadline = time.monotonic() + 60 * config.budget_minutes
+    for position, model in enumerate(config.models, start=1):
+        if fitted and time.monotonic() > deadline:
+            print(
+                f"train     the budget of {config.budget_minutes} min is spent, left out: {', '.join(config.models[position - 1 :])}"
+            )
+            break
+        began = time.monotonic()
+        try:
+            fitted[model] = experiment.create_model(model, verbose=False)
+        except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
+            print(f"train     {names[model]} failed and is left out: {error}", flush=True)
+            continue
+        metrics = experiment.pull().loc["Mean"]
+        rows.append({"id": model, "name": names[model], **metrics, "seconds": round(time.monotonic() - began, 2)})
+        print(
+            f"train     {position}/{len(config.models)} {names[model]:<32} {config.metric} {metrics[config.metric]:.4f}",
+            flush=True,
+        )
+    if not fitted:
+        raise ProjectError(f"None of the models {', '.join(config.models)} could be fitted; the reasons are above.")
+    lower_is_better = not bool(
+        experiment.get_metrics().set_index("Display Name").loc[config.metric, "Greater is Better"]
+    )
+    leaderboard = pd.DataFrame(rows).sort_values(config.metric, ascending=lower_is_better, kind="stable")
+    return fitted, leaderboard.reset_index(drop=True)
+
+
+def _blend(experiment: ClassificationExperiment, config: AutoML, best: Any, others: list[Any]) -> Any:
+    voters = [best, *(model for model in others if hasattr(model, "predict_proba"))]
+    if len(voters) < 2:
+        return best
+    print(f"train     blending {len(voters)} models", flush=True)
+    return experiment.blend_models(voters, method="soft", optimize=config.metric, choose_better=True, verbose=False)

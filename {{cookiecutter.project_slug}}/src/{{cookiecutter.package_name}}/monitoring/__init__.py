@@ -1,0 +1,1 @@
+"""What the model answered (`store`) and whether its world has changed (`drift`)."""

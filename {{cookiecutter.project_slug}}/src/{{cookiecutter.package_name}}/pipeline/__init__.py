@@ -1,0 +1,5 @@
+"""The stages of the pipeline, in the order they run: format, trust, exploit, split, train, evaluate, export.
+
+Each module has pure functions that turn data into data, and one `run(config, layout)` that reads,
+calls them and writes.
+"""

@@ -1,0 +1,22 @@
+"""Splits in, a fitted pipeline, its leaderboard and its MLflow run out."""
+
+from __future__ import annotations
+
+from .. import registry
+from ..config import Config
+from ..layout import Layout, replacing, write_json
+from ..models import automl
+from . import split
+
+
+def run(config: Config, layout: Layout) -> None:
+    train, validation = split.read(config, layout, "train"), split.read(config, layout, "validation")
+    found = automl.search(config.automl, config.task, train, validation, config.seed)
+    with replacing(layout.results / "leaderboard.csv") as leaderboard:
+        found.leaderboard.to_csv(leaderboard, index=False, float_format="%.6f")
+    run_id = registry.log_training(config, layout, found, train)
+    with replacing(layout.trained) as trained:
+        trained.mkdir()
+        automl.save(found.pipeline, trained / "pipeline.joblib")
+        write_json(trained / "run.json", {"run_id": run_id})
+    print(f"train     best: {found.leaderboard['name'].iloc[0]}; MLflow run {run_id}")

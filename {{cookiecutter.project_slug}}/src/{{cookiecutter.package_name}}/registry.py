@@ -1,0 +1,200 @@
+"""Runs, versions and aliases. The only module that imports MLflow (several seconds, so inside the functions)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from .config import Config
+from .layout import Layout
+from .models import automl
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL = (__package__ or "model").split(".")[0]
+"""The experiment and the registered model carry the name of the package."""
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+REQUIREMENTS = ["pycaret==3.3.2", "scikit-learn", "six", "setuptools<81"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the registered model."""
+
+    number: str
+    run_id: str
+    aliases: tuple[str, ...]
+
+
+def store(layout: Layout) -> str:
+    """MLFLOW_TRACKING_URI, else SQLite in the project's folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(layout.root / 'mlflow.db').resolve().as_posix()}"
+
+
+def log_training(config: Config, layout: Layout, found: automl.Search, train: pd.DataFrame) -> str:
+    """A run with configuration, leaderboard, data set, lineage and the fitted pipeline; returns its id."""
+    mlflow = _mlflow(layout)
+    example = train.drop(columns=config.task.target).dropna().head(3)
+    with mlflow.start_run() as run:
+        mlflow.log_params(_flat(config.model_dump(mode="json")))
+        mlflow.log_dict(yaml.safe_load(layout.params.read_text(encoding="utf-8")), "params.yaml")
+        mlflow.set_tags({"git_revision": git_revision(layout), **dvc_hashes(layout)})
+        source = str(layout.splits / "train.parquet")
+        mlflow.log_input(
+            mlflow.data.from_pandas(train, source=source, targets=config.task.target, name="train"), context="training"
+        )
+        mlflow.log_table(found.leaderboard, "leaderboard.json")
+        best = found.leaderboard.iloc[0]
+        mlflow.set_tag("best_model", best["name"])
+        mlflow.log_metrics(
+            {
+                f"cv_{name.lower()}": float(value)
+                for name, value in best.items()
+                if isinstance(value, float) and name != "seconds"
+            }
+        )
+        mlflow.sklearn.log_model(
+            found.pipeline,
+            name="model",
+            signature=mlflow.models.infer_signature(example, automl.predict_proba(found.pipeline, example)),
+            input_example=example,
+            serialization_format="cloudpickle",
+            pip_requirements=REQUIREMENTS,
+        )
+        return str(run.info.run_id)
+
+
+def log_evaluation(layout: Layout, run_id: str, metrics: Mapping[str, float]) -> None:
+    """Hold-out metrics, plots and the bundle, into the run that trained the model."""
+    mlflow = _mlflow(layout)
+    with mlflow.start_run(run_id=run_id):
+        mlflow.log_metrics({f"holdout_{name}": value for name, value in metrics.items()})
+        mlflow.log_artifacts(str(layout.results / "plots"), "plots")
+        mlflow.log_artifacts(str(layout.bundle), "bundle")
+
+
+def version_of_run(layout: Layout, run_id: str) -> Version | None:
+    """The registered version that came out of a run."""
+    found = _client(layout).search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    return _version(layout, str(found[0].version)) if found else None
+
+
+def with_alias(layout: Layout, alias: str) -> Version | None:
+    """The version that carries `alias`, or None."""
+    aliases = _aliases(_client(layout))
+    return _version(layout, aliases[alias]) if alias in aliases else None
+
+
+def register(layout: Layout, run_id: str) -> Version:
+    """Make the run's model a version; a run is registered once."""
+    existing = version_of_run(layout, run_id)
+    if existing:
+        return existing
+    mlflow = _mlflow(layout)
+    outputs = mlflow.get_run(run_id).outputs.model_outputs
+    made = mlflow.register_model(f"models:/{outputs[0].model_id}", MODEL)
+    return _version(layout, str(made.version))
+
+
+def set_alias(layout: Layout, alias: str, version: str) -> None:
+    """Move `alias` to `version`."""
+    _client(layout).set_registered_model_alias(MODEL, alias, version)
+
+
+def promote(layout: Layout, version: Version) -> None:
+    """`version` becomes the champion, the champion so far the previous one."""
+    champion = with_alias(layout, CHAMPION)
+    if champion and champion.number != version.number:
+        set_alias(layout, PREVIOUS, champion.number)
+    set_alias(layout, CHAMPION, version.number)
+
+
+def download_bundle(layout: Layout, version: Version, target: Path) -> Path:
+    """Copy the bundle of `version` below `target`; returns its folder."""
+    mlflow = _mlflow(layout)
+    return Path(
+        mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="bundle", dst_path=str(target))
+    )
+
+
+def git_revision(layout: Layout) -> str:
+    """The commit, with `-dirty` when files differ from it; `none` outside a repository."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=layout.root, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    return described.stdout.strip()
+
+
+def dvc_hashes(layout: Layout) -> dict[str, str]:
+    """Path to MD5 of what the stages before training wrote, from dvc.lock and the landing's .dvc file."""
+    hashes = {}
+    landing = layout.root / "data" / "landing.dvc"
+    if landing.is_file():
+        hashes |= {f"dvc.data/{out['path']}": out["md5"] for out in _yaml(landing)["outs"]}
+    lock = layout.root / "dvc.lock"
+    if lock.is_file():
+        outs = [out for stage in _yaml(lock)["stages"].values() for out in stage.get("outs", [])]
+        hashes |= {f"dvc.{out['path']}": out["md5"] for out in outs if out["path"].startswith("data/")}
+    return hashes
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _mlflow(layout: Layout) -> Any:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    mlflow.set_tracking_uri(store(layout))
+    if mlflow.get_experiment_by_name(MODEL) is None:
+        artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (layout.root / "mlruns").resolve().as_uri()
+        mlflow.create_experiment(MODEL, artifact_location=artifacts)
+    mlflow.set_experiment(MODEL)
+    return mlflow
+
+
+def _client(layout: Layout) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(store(layout))
+
+
+def _aliases(client: MlflowClient) -> dict[str, str]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return {alias: str(version) for alias, version in client.get_registered_model(MODEL).aliases.items()}
+    except MlflowException:
+        return {}
+
+
+def _version(layout: Layout, number: str) -> Version:
+    client = _client(layout)
+    found = client.get_model_version(MODEL, number)
+    aliases = tuple(sorted(alias for alias, version in _aliases(client).items() if version == number))
+    return Version(number, str(found.run_id), aliases)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = json.dumps(value) if not isinstance(value, str) else value
+    return flat

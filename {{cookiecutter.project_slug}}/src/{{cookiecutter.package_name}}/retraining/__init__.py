@@ -1,0 +1,1 @@
+"""When to retrain (`triggers`), whether the new model is better (`gate`), and doing it (`promote`, `loop`)."""

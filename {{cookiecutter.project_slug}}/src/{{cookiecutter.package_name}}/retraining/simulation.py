@@ -1,0 +1,114 @@
+"""The next months replayed as production: predictions through the live API, then monitor, decide, retrain."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from .. import deployment, sources
+from ..config import Config
+from ..errors import ProjectError
+from ..layout import Layout, replacing
+from ..pipeline import exploit, format, trust
+from ..pipeline.export import as_rows
+from ..serving import client
+from . import loop
+
+BATCH = 500
+START_SECONDS = 60
+
+
+def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
+    """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
+    if deployment.read(layout) is None:
+        raise ProjectError("No model is deployed: run `make promote deploy` first.")
+    periods = sources.waiting_periods(config.source, layout)[:months]
+    if not periods:
+        raise ProjectError("All bundled months are landed, so none is left to replay.")
+    lived = []
+    with live_api(config) as url:
+        for period in periods:
+            print(f"\nsimulate  {period}", flush=True)
+            version, rows, auc = replay(config, layout, period, url)
+            print(f"predict   {rows:,} rows answered by version {version}, AUC {auc:.4f} once the labels were known")
+            done = loop.run(config, layout)
+            lived.append(
+                {
+                    "month": period,
+                    "rows": rows,
+                    "version": version,
+                    "live_auc": round(auc, 4),
+                    "drifted": ", ".join(column.name for column in done.report.columns if column.drifted) or "none",
+                    "retrained": done.decision.retrain,
+                    "version_after": done.deployed,
+                }
+            )
+    table = pd.DataFrame(lived)
+    with replacing(layout.results / "simulation.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    print("\n" + table.to_string(index=False))
+    return table
+
+
+def replay(config: Config, layout: Layout, period: str, url: str) -> tuple[str, int, float]:
+    """Send one month through the API; the version that answered, rows, and AUC of its answers."""
+    rows = production_rows(config, layout, period)
+    actual = rows[config.task.target] == config.task.positive
+    asked = as_rows(rows.drop(columns=[name for name in config.task.not_features if name in rows]))
+    batch = min(BATCH, config.serving.max_rows)
+    answers = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]
+    probability = [row["probabilities"][config.task.positive] for answer in answers for row in answer["predictions"]]
+    return answers[-1]["model_version"], len(rows), float(roc_auc_score(actual, probability))
+
+
+def production_rows(config: Config, layout: Layout, period: str) -> pd.DataFrame:
+    """The view of one month that is not landed yet, through the same steps as training data."""
+    due = [raw for raw in sources.offered_files(config.source, layout) if raw.period in (None, period)]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        production = Layout(Path(folder))
+        shutil.copytree(layout.schemas, production.schemas)
+        shutil.copytree(layout.sql, production.sql)
+        sources.land(config.source, due, production)
+        for step in (format, trust, exploit):
+            step.run(config, production)
+        return pd.read_parquet(production.exploitation / f"{config.task.view}.parquet")
+
+
+@contextlib.contextmanager
+def live_api(config: Config) -> Iterator[str]:
+    """The API of this project in a process of its own, on a free port; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    package = (__package__ or "").split(".")[0]
+    process = subprocess.Popen([sys.executable, "-m", package, "serve", "--host", "127.0.0.1", "--port", str(port)])
+    try:
+        wait_until_ready(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=5) as response:
+            if json.load(response)["status"] == "ready":
+                return
+        time.sleep(0.1)
+    raise ProjectError(f"The API did not become ready within {START_SECONDS} s at {url}; its output is above.")

@@ -1,0 +1,42 @@
+"""A running API asked as any client would: HTTP and JSON, standard library only."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from .. import deployment
+from ..errors import ProjectError
+from ..layout import Layout
+from ..models import bundle
+
+
+def ask(url: str, rows: Path | None, layout: Layout | None = None) -> str:
+    """The answer as indented JSON. Without `rows` (a JSON list) the example of the deployed model is sent."""
+    asked = json.loads(rows.read_text(encoding="utf-8")) if rows else [example(layout or Layout())]
+    return json.dumps({"rows": asked, **predict(url, asked)}, indent=2, ensure_ascii=False)
+
+
+def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """POST `rows` to /v1/predict. Raises ProjectError with what the API said."""
+    body = json.dumps({"rows": rows}).encode()
+    request = urllib.request.Request(f"{url}/v1/predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer: dict[str, Any] = json.load(response)
+            return answer
+    except urllib.error.HTTPError as error:
+        raise ProjectError(f"{url} refused: {error.read().decode()}") from error
+    except OSError as error:
+        raise ProjectError(f"Nothing answers at {url} ({error}): start the API with `make serve`.") from error
+
+
+def example(layout: Layout) -> dict[str, Any]:
+    """A real row, from the schema of the deployed model."""
+    current = deployment.read(layout)
+    if current is None:
+        raise ProjectError("No model is deployed: run `make deploy` first.")
+    return dict(bundle.load(layout.deploy / current.bundle).schema.example)

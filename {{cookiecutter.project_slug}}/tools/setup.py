@@ -1,0 +1,189 @@
+"""Make the project's environment from its lock. Needs nothing but a Python; `make setup` runs it.
+
+Finds a Python that the project runs on, gets Poetry into .poetry/ where none that fits is installed,
+installs poetry.lock into .venv/. An index that serves only HTML pages is handled (Poetry needs JSON).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+LOCKED_POETRY = TOOLS / "poetry.txt"
+OLDEST_POETRY = (2, 2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--project", type=Path, default=Path.cwd(), help="folder with pyproject.toml and poetry.lock")
+    parser.add_argument("--only", help="install this dependency group only")
+    options = parser.parse_args()
+    project = options.project.resolve()
+    python = find_python(project)
+    say(f"Python {version_of(python)[1]} at {python}")
+    poetry = find_poetry(project, python)
+    make_environment(project, python)
+    command = [poetry, "install", *(["--only", options.only] if options.only else [])]
+    run(command, project, "Installing the locked packages failed; run `make setup` again when the cause is mended.")
+
+
+def find_python(project: Path) -> str:
+    """The first interpreter within `requires-python`; the one named in .python-version is asked first."""
+    lowest, above = supported(project)
+    known = project / ".python-version"
+    preferred = known.read_text(encoding="utf-8").split()[:1] if known.is_file() else []
+    minors = [f"{lowest[0]}.{minor}" for minor in reversed(range(lowest[1], above[1]))]
+    ordered = [*preferred, *(minor for minor in minors if minor not in preferred)]
+    for candidate in candidates(ordered):
+        found = version_of(candidate)
+        if found and lowest <= found[0] < above:
+            return found[2]
+    wanted = " or ".join(ordered)
+    raise SystemExit(
+        f"setup: no Python {wanted} on this machine (this is {sys.version.split()[0]}). Install one, for example "
+        f"`uv python install {ordered[0]}`, `pyenv install {ordered[0]}` or your system's python{ordered[0]} with "
+        f"its venv package, then run `make setup` again."
+    )
+
+
+def supported(project: Path) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Lowest and first excluded (major, minor) of `requires-python = ">=a.b,<c.d"`."""
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^requires-python = ">=(\d+)\.(\d+),<(\d+)\.(\d+)"', text, flags=re.MULTILINE)
+    if not found:
+        raise SystemExit('setup: pyproject.toml needs a line requires-python = ">=3.10,<3.12" (or other bounds).')
+    low_major, low_minor, major, minor = map(int, found.groups())
+    return (low_major, low_minor), (major, minor)
+
+
+def candidates(minors: list[str]) -> list[str]:
+    """Commands and paths that may be one of `minors`, likely ones first."""
+    home = Path.home()
+    folders = [
+        Path(os.environ.get("PYENV_ROOT", home / ".pyenv")) / "versions",
+        Path(os.environ.get("UV_PYTHON_INSTALL_DIR", home / ".local" / "share" / "uv" / "python")),
+    ]
+    paths = []
+    for minor in minors:
+        paths += [f"python{minor}"]
+        paths += [
+            str(Path(prefix) / f"python{minor}") for prefix in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
+        ]
+        paths += [
+            str(path)
+            for folder in folders
+            for path in sorted(folder.glob(f"*{minor}*/bin/python{minor}"), reverse=True)
+        ]
+    return [*paths, sys.executable]
+
+
+def version_of(command: str) -> tuple[tuple[int, int], str, str] | None:
+    """(major, minor), full version and path of an interpreter that starts and can make environments; else None."""
+    code = "import sys, venv, ensurepip; print(*sys.version_info[:3], sys.executable)"
+    try:
+        done = subprocess.run([command, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    major, minor, micro, path = done.stdout.strip().split(" ", 3)
+    return (int(major), int(minor)), f"{major}.{minor}.{micro}", path
+
+
+def find_poetry(project: Path, python: str) -> str:
+    """A Poetry that can read the lock and the index: $POETRY, the one on the path, or a private one."""
+    private = project / ".poetry" / bin_folder() / "poetry"
+    given = os.environ.get("POETRY")
+    if given:
+        return given
+    mirror = html_only_index(python)
+    installed = shutil.which("poetry")
+    if not mirror and installed and poetry_version(installed) >= OLDEST_POETRY:
+        return installed
+    if poetry_version(str(private)) < OLDEST_POETRY:
+        reason = "none that is new enough is installed" if not mirror else "the package index needs its mirror plugin"
+        say(f"Poetry into .poetry/ ({reason})")
+        run(
+            [python, "-m", "venv", "--clear", str(project / ".poetry")],
+            project,
+            "A private environment could not be made.",
+        )
+        pip = [
+            str(private.parent / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            str(LOCKED_POETRY),
+        ]
+        run(pip, project, "Poetry could not be installed: does pip reach its package index?")
+    if mirror:
+        os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
+    return str(private)
+
+
+def poetry_version(command: str) -> tuple[int, int]:
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True, timeout=120)
+    except (OSError, subprocess.SubprocessError):
+        return (0, 0)
+    found = re.search(r"(\d+)\.(\d+)", done.stdout)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def html_only_index(python: str) -> str | None:
+    """pip's index when it does not speak JSON, which Poetry needs; None when it does or cannot be asked."""
+    index = pip_index(python)
+    request = urllib.request.Request(f"{index}/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return None if "json" in answer.headers.get("Content-Type", "") else index
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def pip_index(python: str) -> str:
+    """The address of the index that pip installs from, without a slash at its end."""
+    asked = subprocess.run([python, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
+    default = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    index = os.environ.get("PIP_INDEX_URL") or asked.stdout.strip()
+    if not index:
+        index = subprocess.run([python, "-c", default], capture_output=True, text=True, check=True).stdout.strip()
+    return index.rstrip("/")
+
+
+def make_environment(project: Path, python: str) -> None:
+    """.venv/, unless there is one of the right Python already."""
+    folder = project / ".venv"
+    inside = version_of(str(folder / bin_folder() / "python"))
+    expected = version_of(python)
+    if inside and expected and inside[0] == expected[0]:
+        return
+    say("environment into .venv/")
+    run([python, "-m", "venv", "--clear", str(folder)], project, "The environment .venv could not be made.")
+
+
+def bin_folder() -> str:
+    return "Scripts" if os.name == "nt" else "bin"
+
+
+def run(command: list[str], project: Path, failure: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    if subprocess.run(command, cwd=project, env=environment).returncode:
+        raise SystemExit(f"setup: {failure}")
+
+
+def say(text: str) -> None:
+    print(f"setup     {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
