@@ -9,19 +9,20 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
 TEXT = r'[^"\\{}\x00-\x1f]+'
 RULES = {
-    "project_name": (
-        TEXT,
-        "one line with a letter in it, without quotation marks, backslashes and braces: Flight Delays",
+    "project_name": (TEXT, "one line without quotation marks, backslashes and braces: Flight Delays"),
+    "project_slug": (
+        r"(?=.{1,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "up to 40 lower-case letters, digits and single hyphens, a letter first: flight-delays",
     ),
-    "project_slug": (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "lower-case letters, digits and single hyphens: flight-delays"),
     "package_name": (
-        r"[a-z][a-z0-9]*(_[a-z0-9]+)*",
-        "lower-case letters, digits and single underscores: flight_delays",
+        r"(?=.{1,40}$)[a-z][a-z0-9]*(_[a-z0-9]+)*",
+        "up to 40 lower-case letters, digits and single underscores, a letter first: flight_delays",
     ),
     "description": (TEXT, "one line without quotation marks, backslashes and braces"),
     "author_name": (TEXT, "one line without quotation marks, backslashes and braces: Ada Lovelace"),
     "author_email": (r'[^@\s"\\{}<>]+@[^@\s"\\{}<>]+\.[^@\s"\\{}<>]+', "an address: ada@example.com"),
 }
+KEYWORDS = {*keyword.kwlist, "match", "case", "type"}
 USED = {
     "click", "duckdb", "dvc", "evidently", "flask", "granian", "hydra", "lightgbm", "mlflow", "numpy", "onnx",
     "onnxruntime", "pandas", "pandera", "pycaret", "pydantic", "sklearn", "skl2onnx", "sqlalchemy", "src", "tests",
@@ -35,7 +36,7 @@ def problems(answers: dict[str, str]) -> list[str]:
         if not re.fullmatch(pattern, answers[name])
     ]
     package = answers["package_name"]
-    if keyword.iskeyword(package) or keyword.issoftkeyword(package) or package in sys.stdlib_module_names:
+    if package in KEYWORDS or package in sys.stdlib_module_names:
         found.append(f"package_name is {package!r}, which is a word or module of Python. Add a word: {package}_model")
     if package in USED:
         found.append(f"package_name is {package!r}, which the project itself installs. Add a word: {package}_model")

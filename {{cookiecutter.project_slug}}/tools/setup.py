@@ -24,14 +24,14 @@ OLDEST_POETRY = (2, 2)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="folder with pyproject.toml and poetry.lock")
-    parser.add_argument("--only", help="install this dependency group only")
+    parser.add_argument("--with", dest="group", help="install this optional dependency group too")
     options = parser.parse_args()
     project = options.project.resolve()
     python = find_python(project)
     say(f"Python {version_of(python)[1]} at {python}")
     poetry = find_poetry(project, python)
     make_environment(project, python)
-    command = [poetry, "install", *(["--only", options.only] if options.only else [])]
+    command = [poetry, "install", *(["--with", options.group] if options.group else [])]
     run(command, project, "Installing the locked packages failed; run `make setup` again when the cause is mended.")
 
 
@@ -73,15 +73,10 @@ def candidates(minors: list[str]) -> list[str]:
     ]
     paths = []
     for minor in minors:
-        paths += [f"python{minor}"]
-        paths += [
-            str(Path(prefix) / f"python{minor}") for prefix in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin")
-        ]
-        paths += [
-            str(path)
-            for folder in folders
-            for path in sorted(folder.glob(f"*{minor}*/bin/python{minor}"), reverse=True)
-        ]
+        name = f"python{minor}"
+        paths += [name, f"/usr/bin/{name}", f"/usr/local/bin/{name}", f"/opt/homebrew/bin/{name}"]
+        for folder in folders:
+            paths += [str(path) for path in sorted(folder.glob(f"*{minor}*/bin/{name}"), reverse=True)]
     return [*paths, sys.executable]
 
 
@@ -98,35 +93,24 @@ def version_of(command: str) -> tuple[tuple[int, int], str, str] | None:
 
 def find_poetry(project: Path, python: str) -> str:
     """A Poetry that can read the lock and the index: $POETRY, the one on the path, or a private one."""
-    private = project / ".poetry" / bin_folder() / "poetry"
+    mirror = html_only_index(python)
+    if mirror:
+        os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
     given = os.environ.get("POETRY")
     if given:
         return given
-    mirror = html_only_index(python)
     installed = shutil.which("poetry")
     if not mirror and installed and poetry_version(installed) >= OLDEST_POETRY:
         return installed
+    private = project / ".poetry" / bin_folder() / "poetry"
     if poetry_version(str(private)) < OLDEST_POETRY:
-        reason = "none that is new enough is installed" if not mirror else "the package index needs its mirror plugin"
+        reason = "the package index needs its mirror plugin" if mirror else "none that is new enough is installed"
         say(f"Poetry into .poetry/ ({reason})")
-        run(
-            [python, "-m", "venv", "--clear", str(project / ".poetry")],
-            project,
-            "A private environment could not be made.",
-        )
-        pip = [
-            str(private.parent / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-            str(LOCKED_POETRY),
-        ]
-        run(pip, project, "Poetry could not be installed: does pip reach its package index?")
-    if mirror:
-        os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
+        make = [python, "-m", "venv", "--clear", str(project / ".poetry")]
+        run(make, project, "The private environment .poetry could not be made.")
+        pip = [str(private.parent / "python"), "-m", "pip", "--disable-pip-version-check"]
+        install = [*pip, "install", "-qq", "--requirement", str(LOCKED_POETRY)]
+        run(install, project, "Poetry could not be installed: does pip reach its package index?")
     return str(private)
 
 
@@ -162,7 +146,7 @@ def pip_index(python: str) -> str:
 
 def make_environment(project: Path, python: str) -> None:
     """.venv/, unless there is one of the right Python already."""
-    folder = project / ".venv"
+    folder = (project / ".venv").resolve()
     inside = version_of(str(folder / bin_folder() / "python"))
     expected = version_of(python)
     if inside and expected and inside[0] == expected[0]:

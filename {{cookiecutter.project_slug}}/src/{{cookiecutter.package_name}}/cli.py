@@ -91,6 +91,17 @@ def ingest(further: bool) -> None:
 
 @main.command()
 @readable_errors
+def pipeline() -> None:
+    """Compose conf/ and run the stages that changed, up to the bundle."""
+    from . import compose, dvc
+
+    if compose.write(Layout()):
+        click.echo("compose   params.yaml written from conf/")
+    dvc.run("repro")
+
+
+@main.command()
+@readable_errors
 def promote() -> None:
     """Register the trained model; make it champion if it passes the gate."""
     from .retraining import promote as promoting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -93,7 +92,7 @@ def replacing(target: Path) -> Iterator[Path]:
         yield temporary
         if target.is_dir():
             target.rename(scratch / "replaced")
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

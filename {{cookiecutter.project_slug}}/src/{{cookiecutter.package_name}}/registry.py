@@ -58,15 +58,15 @@ def log_training(config: Config, layout: Layout, found: automl.Search, train: pd
         mlflow.set_tag("best_model", best["name"])
         mlflow.log_metrics(
             {
-                f"cv_{name.lower()}": float(value)
+                f"cv_{str(name).lower()}": float(value)
                 for name, value in best.items()
                 if isinstance(value, float) and name != "seconds"
             }
         )
         mlflow.sklearn.log_model(
-            found.pipeline,
+            found.model.pipeline,
             name="model",
-            signature=mlflow.models.infer_signature(example, automl.predict_proba(found.pipeline, example)),
+            signature=mlflow.models.infer_signature(example, found.model.predict_proba(example)),
             input_example=example,
             serialization_format="cloudpickle",
             pip_requirements=REQUIREMENTS,
@@ -141,7 +141,7 @@ def git_revision(layout: Layout) -> str:
 
 def dvc_hashes(layout: Layout) -> dict[str, str]:
     """Path to MD5 of what the stages before training wrote, from dvc.lock and the landing's .dvc file."""
-    hashes = {}
+    hashes: dict[str, str] = {}
     landing = layout.root / "data" / "landing.dvc"
     if landing.is_file():
         hashes |= {f"dvc.data/{out['path']}": out["md5"] for out in _yaml(landing)["outs"]}

@@ -1,1 +1,1 @@
-"""From rows to a portable model: `automl` (PyCaret), `onnx_export` (PyCaret pipeline to ONNX), `bundle` (the folder that is served)."""
+"""From rows to a portable model: `automl` (PyCaret), `onnx_export` (its pipeline as ONNX), `bundle` (served)."""

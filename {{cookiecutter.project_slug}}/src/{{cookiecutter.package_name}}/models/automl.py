@@ -28,14 +28,55 @@ os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)  # else PyCaret
 
 
 @dataclass(frozen=True)
-class Search:
-    """What a search found.
+class Model:
+    """A fitted PyCaret pipeline with the types of the columns that it was trained on.
 
-    `pipeline` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first,
-    with PyCaret's cross-validation metrics and `seconds`.
+    The types matter: fed with other ones, the same pipeline imputes and scales with another rounding,
+    and answers differently for the same values.
     """
 
     pipeline: Any
+    dtypes: dict[str, np.dtype | pd.CategoricalDtype]
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels, in the order of the probability columns."""
+        encoder = dict(self.pipeline.steps).get("label_encoding")
+        source = encoder.transformer if encoder is not None else self.pipeline.steps[-1][1]
+        return [str(label) for label in source.classes_]
+
+    @property
+    def floating(self) -> np.dtype:
+        """The type that the numeric columns are turned into when PyCaret puts them into one matrix."""
+        return np.result_type(np.float32, *(kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)))
+
+    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
+        """Probabilities, rows by classes. The reference for the portable model."""
+        return np.asarray(self.pipeline.predict_proba(self.as_trained(rows)), dtype=np.float64)
+
+    def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """`rows` in the types of the training data; whole numbers that do not fit become `floating`."""
+        columns = {}
+        for name, kind in self.dtypes.items():
+            values = rows[name]
+            if isinstance(kind, pd.CategoricalDtype):
+                columns[name] = values.astype(object).where(values.notna(), np.nan).astype("category")
+            elif kind.kind in "iu" and not values.between(np.iinfo(kind).min, np.iinfo(kind).max).all():
+                columns[name] = values.astype(self.floating)
+            else:
+                columns[name] = values.astype(kind)
+        return pd.DataFrame(columns, index=rows.index)
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    `model` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first,
+    with PyCaret's cross-validation metrics and `seconds`.
+    """
+
+    model: Model
     leaderboard: pd.DataFrame
 
 
@@ -57,39 +98,25 @@ def search(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataF
         )
     if config.ensemble == "blend":
         best = _blend(experiment, config, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
-    return Search(experiment.finalize_model(best), leaderboard)
+    return Search(_fitted(experiment, best), leaderboard)
 
 
-def predict_proba(pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
-    """Probabilities, rows by classes in the order of `classes(pipeline)`.
-
-    The reference for the portable model. Rows are shrunk to the types that PyCaret trained on: fed as
-    float64 the same pipeline answers differently.
-    """
-    return np.asarray(pipeline.predict_proba(shrink(rows)), dtype=np.float64)
+def save(model: Model, path: Path) -> None:
+    joblib.dump(model, path, compress=3)
 
 
-def shrink(rows: pd.DataFrame) -> pd.DataFrame:
-    """`rows` in the types that PyCaret gives its training data."""
+def load(path: Path) -> Model:
+    """A model written by `save`. It is unpickled: load only what this project has trained."""
+    model: Model = joblib.load(path)
+    return model
+
+
+def _fitted(experiment: ClassificationExperiment, best: Any) -> Model:
+    """`best` fitted on training and validation rows, with the types that PyCaret has given them."""
     from pycaret.utils.generic import df_shrink_dtypes
 
-    return df_shrink_dtypes(rows)
-
-
-def classes(pipeline: Any) -> list[str]:
-    """The labels, in the order of the probability columns."""
-    encoder = dict(pipeline.steps).get("label_encoding")
-    source = encoder.transformer if encoder is not None else pipeline.steps[-1][1]
-    return [str(label) for label in source.classes_]
-
-
-def save(pipeline: Any, path: Path) -> None:
-    joblib.dump(pipeline, path, compress=3)
-
-
-def load(path: Path) -> Any:
-    """A pipeline written by `save`. It is unpickled: load only what this project has trained."""
-    return joblib.load(path)
+    features = df_shrink_dtypes(experiment.X)
+    return Model(experiment.finalize_model(best), {str(name): kind for name, kind in features.dtypes.items()})
 
 
 def _experiment(
@@ -127,14 +154,14 @@ def _experiment(
 
 def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict[str, Any], pd.DataFrame]:
     """Cross-validate one model after the other until the budget is spent; a model that fails is reported."""
-    fitted, rows = {}, []
+    fitted: dict[str, Any] = {}
+    rows = []
     names = experiment.models(internal=True)["Name"]
     deadline = time.monotonic() + 60 * config.budget_minutes
     for position, model in enumerate(config.models, start=1):
         if fitted and time.monotonic() > deadline:
-            print(
-                f"train     the budget of {config.budget_minutes} min is spent, left out: {', '.join(config.models[position - 1 :])}"
-            )
+            left_out = ", ".join(config.models[position - 1 :])
+            print(f"train     the budget of {config.budget_minutes} min is spent, left out: {left_out}")
             break
         began = time.monotonic()
         try:
@@ -144,16 +171,12 @@ def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict
             continue
         metrics = experiment.pull().loc["Mean"]
         rows.append({"id": model, "name": names[model], **metrics, "seconds": round(time.monotonic() - began, 2)})
-        print(
-            f"train     {position}/{len(config.models)} {names[model]:<32} {config.metric} {metrics[config.metric]:.4f}",
-            flush=True,
-        )
+        score = f"{config.metric} {metrics[config.metric]:.4f}"
+        print(f"train     {position}/{len(config.models)} {names[model]:<32} {score}", flush=True)
     if not fitted:
         raise ProjectError(f"None of the models {', '.join(config.models)} could be fitted; the reasons are above.")
-    lower_is_better = not bool(
-        experiment.get_metrics().set_index("Display Name").loc[config.metric, "Greater is Better"]
-    )
-    leaderboard = pd.DataFrame(rows).sort_values(config.metric, ascending=lower_is_better, kind="stable")
+    greater_is_better = experiment.get_metrics().set_index("Display Name")["Greater is Better"][config.metric]
+    leaderboard = pd.DataFrame(rows).sort_values(config.metric, ascending=not greater_is_better, kind="stable")
     return fitted, leaderboard.reset_index(drop=True)
 
 

@@ -1,4 +1,4 @@
-"""A fitted PyCaret classification pipeline in, one ONNX model with the same answers out.
+"""A fitted PyCaret model in, one ONNX model with the same answers out.
 
 The first steps of a PyCaret pipeline (imputers, encoders) treat every raw column on its own. So they
 are not translated but probed: each category of a column, a missing one and one never seen go through
@@ -9,8 +9,6 @@ in, or imputed. The steps behind (scalers and the like) and the estimator are co
 from __future__ import annotations
 
 import copy
-import functools
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +16,13 @@ import numpy as np
 import onnx
 import pandas as pd
 from onnx import TensorProto
-from skl2onnx import convert_sklearn, update_registered_converter
+from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import ProjectError
-from .automl import shrink
+from . import onnx_lightgbm
+from .automl import Model
 from .bundle import MISSING, category_text
 from .onnx_graph import OPSET, Graph
 
@@ -40,7 +38,7 @@ ON_TARGET = {"label_encoding", "clean_column_names", "placeholder"}
 NEVER_SEEN = "\x00never seen"
 
 
-class CannotExport(ProjectError):
+class NotPortableError(ProjectError):
     """The pipeline holds a step or model that has no portable form."""
 
 
@@ -74,24 +72,26 @@ class Probes:
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
-def export(pipeline: Any, rows: pd.DataFrame, *, double: bool = False) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
+def export(model: Model, rows: pd.DataFrame, *, double: bool = False) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
     """The model and its columns, for the bundle's schema.
 
     `rows` are raw features as trained on. Inputs of the model are `numbers` (double, one column a
     number column) and `categories` (text), its output is rows by classes, double. With `double` the
-    estimator computes in double instead of float32. Raises CannotExport.
+    estimator computes in double instead of float32. Raises NotPortableError.
     """
-    rows = shrink(rows)[[name for name in pipeline.feature_names_in_ if name in rows]]
-    steps = [(n, s) for n, s in pipeline.steps[:-1] if n not in ON_TARGET and not getattr(s, "_train_only", False)]
+    rows = model.as_trained(rows)
+    steps = [
+        (n, s) for n, s in model.pipeline.steps[:-1] if n not in ON_TARGET and not getattr(s, "_train_only", False)
+    ]
     probed = max([i + 1 for i, (name, _) in enumerate(steps) if name in PROBED], default=0)
     head, tail = steps[:probed], steps[probed:]
-    probes = probe(head, rows)
+    probes = probe(head, rows, model.floating)
     graph = Graph()
     tensor = _lookup(graph, probes)
     frame = _through(head, rows.head(200))
     for name, step in tail:
         tensor, frame = _convert_step(graph, tensor, frame, name, step)
-    answer = _convert_estimator(graph, tensor, frame.shape[1], pipeline.steps[-1][1], double)
+    answer = _convert_estimator(graph, tensor, frame.shape[1], model.pipeline.steps[-1][1], double)
     inputs = {}
     if probes.numbers:
         inputs["numbers"] = (TensorProto.DOUBLE, len(probes.numbers))
@@ -100,19 +100,21 @@ def export(pipeline: Any, rows: pd.DataFrame, *, double: bool = False) -> tuple[
     return graph.model(inputs, graph.cast(answer, TensorProto.DOUBLE)), _columns(rows, probes)
 
 
-def probe(head: list[tuple[str, Any]], rows: pd.DataFrame) -> Probes:
+def probe(head: list[tuple[str, Any]], rows: pd.DataFrame, floating: np.dtype) -> Probes:
     """Send chosen values of each column through `head`, all other columns at a value seen in training."""
     for name, step in head:
         if name not in PROBED or type(step.transformer).__name__ in ("DropImputer", "KNNImputer"):
-            raise CannotExport(f"The preparation step {name} ({type(step.transformer).__name__}) has no portable form.")
-    base = pd.DataFrame({name: rows[name].dropna().iloc[[0]].array for name in rows})
+            raise NotPortableError(
+                f"The preparation step {name} ({type(step.transformer).__name__}) has no portable form."
+            )
+    base = pd.DataFrame({name: rows[name].dropna().head(1).array for name in rows})
     neutral = _through(head, base).to_numpy(np.float64)[0]
     numbers, categories = [], []
-    for name in rows:
+    for name in map(str, rows):
         if rows[name].dtype.name == "category":
             categories.append(_probe_category(head, base, name, list(rows[name].dropna().unique())))
         else:
-            numbers.append(_probe_number(head, base, name, rows[name]))
+            numbers.append(_probe_number(head, base, name, rows[name], floating))
     return Probes(numbers, categories, len(neutral), neutral)
 
 
@@ -122,7 +124,9 @@ def _probe_category(head: list[tuple[str, Any]], base: pd.DataFrame, name: str, 
     return CategoryProbe(name, [category_text(value) for value in seen], varying, outputs[:, varying])
 
 
-def _probe_number(head: list[tuple[str, Any]], base: pd.DataFrame, name: str, values: pd.Series) -> NumberProbe:
+def _probe_number(
+    head: list[tuple[str, Any]], base: pd.DataFrame, name: str, values: pd.Series, floating: np.dtype
+) -> NumberProbe:
     low = values.min()
     chosen = pd.Series([False, True]) if values.dtype == bool else pd.Series([low, low + 1]).astype(values.dtype)
     outputs = _outputs(head, base, name, chosen)
@@ -131,8 +135,8 @@ def _probe_number(head: list[tuple[str, Any]], base: pd.DataFrame, name: str, va
     if not varying:
         return NumberProbe(name, rounds, 0.0, None)
     if len(varying) > 1 or not np.array_equal(outputs[:, varying[0]], chosen.to_numpy(np.float64)):
-        raise CannotExport(f"The numeric column {name} does not pass through the preparation unchanged.")
-    missing = pd.Series([np.nan, float(chosen[0])], dtype=np.float32)
+        raise NotPortableError(f"The numeric column {name} does not pass through the preparation unchanged.")
+    missing = pd.Series([np.nan, float(chosen[0])], dtype=values.dtype if rounds else floating)
     return NumberProbe(name, rounds, float(_outputs(head, base, name, missing)[0, varying[0]]), varying[0])
 
 
@@ -156,7 +160,8 @@ def _varying(outputs: np.ndarray) -> list[int]:
 
 def _lookup(graph: Graph, probes: Probes) -> str:
     """The probed steps as tables: inputs in, the matrix that the next step expects out, in double."""
-    blocks, order = [], {}
+    blocks: list[str] = []
+    order: dict[int, int] = {}
     if probes.numbers:
         blocks.append(_imputed(graph, probes.numbers))
         order |= {number.position: i for i, number in enumerate(probes.numbers) if number.position is not None}
@@ -231,15 +236,17 @@ def _converted_transformer(graph: Graph, tensor: str, name: str, transformer: An
         made = [str(column) for column in transformer.get_feature_names_out()]
         model = convert_sklearn(transformer, initial_types=[("x", DoubleTensorType([None, width]))], target_opset=OPSET)
     except Exception as error:
-        raise CannotExport(f"The step {name} ({type(transformer).__name__}) has no portable form: {error}") from error
+        raise NotPortableError(
+            f"The step {name} ({type(transformer).__name__}) has no portable form: {error}"
+        ) from error
     return graph.cast(graph.include(model, tensor)[0], TensorProto.DOUBLE), made
 
 
 def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, double: bool) -> str:
     """Probabilities of the classes. The estimator is copied before anything in it is adapted."""
     if not hasattr(estimator, "predict_proba"):
-        raise CannotExport(f"{type(estimator).__name__} gives no probabilities.")
-    _register_lightgbm()
+        raise NotPortableError(f"{type(estimator).__name__} gives no probabilities.")
+    onnx_lightgbm.register()
     adapted = _adapted(copy.deepcopy(estimator))
     kind, element = (DoubleTensorType, TensorProto.DOUBLE) if double else (FloatTensorType, TensorProto.FLOAT)
     try:
@@ -250,7 +257,7 @@ def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, do
             options={id(adapted): {"zipmap": False}},
         )
     except Exception as error:
-        raise CannotExport(f"{type(estimator).__name__} has no portable form: {error}") from error
+        raise NotPortableError(f"{type(estimator).__name__} has no portable form: {error}") from error
     return graph.include(model, graph.cast(tensor, element))[1]
 
 
@@ -260,8 +267,6 @@ def _adapted(estimator: Any) -> Any:
         linear = LogisticRegression()
         linear.coef_, linear.intercept_, linear.classes_ = estimator.coef_, estimator.intercept_, estimator.classes_
         return linear
-    if type(estimator).__name__ == "LGBMClassifier":
-        estimator._Booster = _with_float32_thresholds(estimator.booster_)
     if hasattr(estimator, "flatten_transform"):
         estimator.flatten_transform = False
     if isinstance(getattr(estimator, "weights", None), list):
@@ -269,37 +274,6 @@ def _adapted(estimator: Any) -> Any:
     if type(estimator).__name__ in ("VotingClassifier", "StackingClassifier"):
         estimator.estimators_ = [_adapted(inner) for inner in estimator.estimators_]
     return estimator
-
-
-def _with_float32_thresholds(booster: Any) -> Any:
-    """The same trees with every threshold rounded down to float32: `x <= t` is then exact for a float32 x."""
-    import lightgbm
-
-    def floor32(text: str) -> str:
-        value = float(text)
-        nearest = np.float32(value)
-        return repr(float(np.nextafter(nearest, np.float32(-np.inf)) if float(nearest) > value else nearest))
-
-    def floor_line(line: re.Match[str]) -> str:
-        return "threshold=" + " ".join(floor32(value) for value in line[1].split(" ") if value)
-
-    text = re.sub(r"^threshold=(.*)$", floor_line, booster.model_to_string(), flags=re.MULTILINE)
-    text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
-    return lightgbm.Booster(model_str=text)
-
-
-@functools.cache
-def _register_lightgbm() -> None:
-    from lightgbm import LGBMClassifier
-    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
-
-    update_registered_converter(
-        LGBMClassifier,
-        "LightGbmLGBMClassifier",
-        calculate_linear_classifier_output_shapes,
-        convert_lightgbm,
-        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
-    )
 
 
 def _columns(rows: pd.DataFrame, probes: Probes) -> list[dict[str, Any]]:

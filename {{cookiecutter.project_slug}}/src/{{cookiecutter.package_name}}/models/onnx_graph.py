@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Graph:
             self._opset[used.domain] = max(used.version, self._opset.get(used.domain, 1))
         return [output.name for output in part.graph.output]
 
-    def model(self, inputs: dict[str, tuple[int, int]], output: str) -> onnx.ModelProto:
+    def model(self, inputs: Mapping[str, tuple[int, int]], output: str) -> onnx.ModelProto:
         """Close the graph. `inputs` maps a name to (element type, columns); the output is `output`, in double."""
         self._nodes.append(helper.make_node("Identity", [output], ["output"]))
         graph = helper.make_graph(

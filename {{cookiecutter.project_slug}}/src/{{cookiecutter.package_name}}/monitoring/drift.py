@@ -76,7 +76,7 @@ def compare(version: str, logged: pd.DataFrame, reference: pd.DataFrame, policy:
         sentence = f"monitor   {where}: too few for a verdict, {policy.min_rows:,} are needed"
         return DriftReport(version, len(logged), len(reference), [], None, sentence)
     indices = {name: population_stability_index(reference[name], logged[name]) for name in reference}
-    columns = [ColumnDrift(name, round(psi, 4), psi > policy.psi_threshold) for name, psi in indices.items()]
+    columns = [ColumnDrift(str(name), round(psi, 4), psi > policy.psi_threshold) for name, psi in indices.items()]
     columns.sort(key=lambda column: -column.psi)
     drifted = [column.name for column in columns if column.drifted]
     sentence = f"monitor   {where}: {len(drifted)} of {len(columns)} columns drifted" + (

@@ -1,4 +1,4 @@
-"""The trained pipeline and the test part in, hold-out metrics and plots out."""
+"""The trained model and the test part in, hold-out metrics and plots out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from . import split
 
 def run(config: Config, layout: Layout) -> None:
     test = split.read(config, layout, "test")
-    pipeline = automl.load(layout.trained / "pipeline.joblib")
-    positive = automl.classes(pipeline).index(config.task.positive)
-    probability = automl.predict_proba(pipeline, test.drop(columns=config.task.target))[:, positive]
+    model = automl.load(layout.trained / "model.joblib")
+    positive = model.classes.index(config.task.positive)
+    probability = model.predict_proba(test.drop(columns=config.task.target))[:, positive]
     late = (test[config.task.target] == config.task.positive).to_numpy()
     write_json(layout.results / "metrics.json", hold_out_metrics(late, probability))
     with replacing(layout.results / "plots") as plots:

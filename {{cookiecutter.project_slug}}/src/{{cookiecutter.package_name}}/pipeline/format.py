@@ -28,6 +28,9 @@ DUCKDB_TYPES = {
 }
 
 
+CSV = "header = true, all_varchar = true, delim = ',', quote = '\"', nullstr = ['NA', '']"
+
+
 def run(config: Config, layout: Layout) -> None:
     with replacing(layout.formatted) as formatted, replacing(layout.quarantine / "format") as quarantine:
         formatted.mkdir()
@@ -60,9 +63,11 @@ def format_table(files: list[Path], types: dict[str, str], formatted: Path, quar
     value as text and adds `_reason`. Raises ProjectError for a file without one of the columns.
     """
     with duckdb.connect() as connection:
-        connection.execute(
-            "create table raw as " + " union all ".join(_read(connection, file, types) for file in files)
-        )
+        union = " union all ".join(_read(connection, file, types) for file in files)
+        try:
+            connection.execute(f"create table raw as {union}")
+        except duckdb.Error as error:
+            raise ProjectError(f"{files[0].parent} holds a file that is not regular CSV: {error}") from error
         casts = {name: f"try_cast({_quoted(name)} as {kind})" for name, kind in types.items()}
         wrong = [
             f"case when {_quoted(name)} is not null and {cast} is null "
@@ -78,7 +83,7 @@ def format_table(files: list[Path], types: dict[str, str], formatted: Path, quar
 
 def _read(connection: duckdb.DuckDBPyConnection, file: Path, types: dict[str, str]) -> str:
     """A query that gives the rows of `file` as text, in its order."""
-    source = f"read_csv('{_text(file.as_posix())}', all_varchar = true, header = true, nullstr = ['NA', ''], delim = ',', quote = '\"')"
+    source = f"read_csv('{_text(file.as_posix())}', {CSV})"
     try:
         found = [row[0] for row in connection.execute(f"describe select * from {source}").fetchall()]
     except duckdb.Error as error:

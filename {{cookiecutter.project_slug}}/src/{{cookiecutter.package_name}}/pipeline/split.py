@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pandas as pd
 
 from ..config import Config, Split
@@ -47,7 +49,7 @@ def split_by_time(rows: pd.DataFrame, time: str, split: Split) -> dict[str, pd.D
 
 def check_leakage(parts: dict[str, pd.DataFrame], time: str) -> None:
     """Raises ProjectError when a part holds a time that a later part holds too, or a missing time."""
-    for earlier, later in zip(PARTS, PARTS[1:], strict=False):
+    for earlier, later in itertools.pairwise(PARTS):
         if not parts[earlier][time].max() < parts[later][time].min():
             raise ProjectError(f"Leak: {earlier} reaches into the time of {later} ({time}).")
 
@@ -62,9 +64,8 @@ def check_classes(parts: dict[str, pd.DataFrame], target: str, positive: str) ->
     for name, part in parts.items():
         found = set(part[target].unique())
         if len(classes) < 2 or found != classes:
-            raise ProjectError(
-                f"{name} has {sorted(map(str, found))} in {target}; every part needs two or more classes, the same ones."
-            )
+            has = sorted(map(str, found))
+            raise ProjectError(f"{name} has {has} in {target}; every part needs the same two or more classes.")
 
 
 def read(config: Config, layout: Layout, part: str) -> pd.DataFrame:

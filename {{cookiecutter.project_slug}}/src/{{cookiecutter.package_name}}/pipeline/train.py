@@ -17,6 +17,6 @@ def run(config: Config, layout: Layout) -> None:
     run_id = registry.log_training(config, layout, found, train)
     with replacing(layout.trained) as trained:
         trained.mkdir()
-        automl.save(found.pipeline, trained / "pipeline.joblib")
+        automl.save(found.model, trained / "model.joblib")
         write_json(trained / "run.json", {"run_id": run_id})
     print(f"train     best: {found.leaderboard['name'].iloc[0]}; MLflow run {run_id}")

@@ -54,9 +54,8 @@ def validate(rows: pd.DataFrame, contract: contracts.Schema) -> tuple[pd.DataFra
         failures = error.failure_cases
     whole = failures[failures["index"].isna()]
     if len(whole):
-        raise ProjectError(
-            f"Table {contract.name} breaks its schema as a whole:\n{whole[['column', 'check', 'failure_case']].to_string(index=False)}"
-        )
+        listed = whole[["column", "check", "failure_case"]].to_string(index=False)
+        raise ProjectError(f"Table {contract.name} breaks its schema as a whole:\n{listed}")
     texts = failures["column"] + ": " + failures["check"].astype(str) + ", got " + failures["failure_case"].astype(str)
     reasons = texts.groupby(failures["index"].astype(int)).agg("; ".join)
     bad = rows.loc[reasons.index].assign(_reason=reasons)

@@ -39,7 +39,7 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     if not periods:
         raise ProjectError("All bundled months are landed, so none is left to replay.")
     lived = []
-    with live_api(config) as url:
+    with live_api(layout) as url:
         for period in periods:
             print(f"\nsimulate  {period}", flush=True)
             version, rows, auc = replay(config, layout, period, url)
@@ -88,14 +88,15 @@ def production_rows(config: Config, layout: Layout, period: str) -> pd.DataFrame
 
 
 @contextlib.contextmanager
-def live_api(config: Config) -> Iterator[str]:
+def live_api(layout: Layout) -> Iterator[str]:
     """The API of this project in a process of its own, on a free port; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     package = (__package__ or "").split(".")[0]
-    process = subprocess.Popen([sys.executable, "-m", package, "serve", "--host", "127.0.0.1", "--port", str(port)])
+    command = [sys.executable, "-m", package, "serve", "--host", "127.0.0.1", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=layout.root)
     try:
         wait_until_ready(url, process)
         yield url

@@ -51,7 +51,7 @@ def request_of(schema: Schema, max_rows: int) -> type[BaseModel]:
         column.name: (_type_of(column) | None, Field(description=_describe(column))) for column in schema.columns
     }
     row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
-    example = {"rows": [dict(schema.example)]}
+    example: Any = {"rows": [dict(schema.example)]}
     return create_model(
         "PredictRequest",
         __config__=ConfigDict(extra="forbid", json_schema_extra={"example": example}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,7 +72,7 @@ class Rollout:
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
-            found = os.stat(self._layout.deployment)
+            found = self._layout.deployment.stat()
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns

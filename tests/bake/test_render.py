@@ -1,0 +1,145 @@
+"""What a render holds. Nothing is installed or run here but git and ruff."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from bake import TEMPLATE, bake
+
+from ..conftest import BakedProject
+
+FILES = {line for line in (Path(__file__).parent / "files.txt").read_text(encoding="utf-8").splitlines() if line}
+LICENCES = {
+    "MIT": "Permission is hereby granted, free of charge",
+    "BSD-3-Clause": "Redistribution and use in source and binary forms",
+    "Apache-2.0": "http://www.apache.org/licenses/",
+    "Proprietary": "All rights reserved.",
+}
+TAG = re.compile(r"cookiecutter[.\[]|\{%-? ")
+
+
+def test_the_default_render_has_exactly_these_files(baked: BakedProject) -> None:
+    found = {name.replace("src/flight_delays/", "src/PACKAGE/") for name in baked.files()}
+    assert found == FILES
+
+
+def test_no_tag_is_left_unrendered(baked: BakedProject) -> None:
+    left = []
+    for name in baked.files():
+        if name.endswith((".gz", ".html")) or name == "poetry.lock":
+            continue
+        left += [f"{name}: {line}" for line in baked.text(name).splitlines() if TAG.search(line)]
+    assert left == []
+
+
+@pytest.mark.parametrize("licence", LICENCES)
+def test_every_licence_renders_its_own_text(licence: str, tmp_path: Path) -> None:
+    project = BakedProject(bake(tmp_path, license=licence, author_name="Ada Lovelace"))
+    text = project.text("LICENSE")
+    assert LICENCES[licence] in text
+    assert "Ada Lovelace" in text
+    assert sum(sign in text for sign in LICENCES.values()) == 1
+    assert ("LicenseRef-Proprietary" if licence == "Proprietary" else f'license = "{licence}"') in project.text(
+        "pyproject.toml"
+    )
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11"])
+def test_the_python_asked_for_is_the_one_that_setup_looks_for_first(version: str, tmp_path: Path) -> None:
+    assert BakedProject(bake(tmp_path, python_version=version)).text(".python-version") == f"{version}\n"
+
+
+def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
+    project = BakedProject(bake(tmp_path, project_name="Überfällige Züge 2"))
+    assert project.root.name == "uberfallige-zuge-2"
+    assert project.has_file("src/uberfallige_zuge_2/cli.py")
+    assert "# Überfällige Züge 2\n" in project.text("README.md")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"project_name": "Z", "package_name": "z"},
+        {"project_slug": "x" * 40},
+        {"license": "Proprietary", "python_version": "3.10", "author_name": "Zoë O'Brien-Łukasz"},
+    ],
+    ids=["default", "short", "long", "other"],
+)
+def test_every_render_is_clean_by_ruff_and_has_a_lock_that_fits(answers: dict[str, str], tmp_path: Path) -> None:
+    project = BakedProject(bake(tmp_path, **answers))
+    ruff = str(Path(sys.executable).parent / "ruff")
+    project.run(ruff, "check", ".")
+    project.run(ruff, "format", "--check", ".")
+    private = TEMPLATE / ".poetry" / "bin" / "poetry"
+    poetry = str(private) if private.exists() else shutil.which("poetry") or "poetry"
+    project.run(poetry, "check", "--lock", "--strict")
+
+
+def test_a_render_is_one_commit_and_clean(baked: BakedProject) -> None:
+    assert baked.run("git", "log", "--format=%s").splitlines() == ["Start from cookiecutter-dataops"]
+    assert baked.run("git", "status", "--porcelain") == ""
+
+
+def test_without_a_git_identity_a_project_is_made_and_the_user_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    nobody = tmp_path / "gitconfig"
+    nobody.write_text("[user]\n\tuseConfigOnly = true\n", encoding="utf-8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(nobody))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(nobody))
+    project = BakedProject(bake(tmp_path))
+    told = capfd.readouterr().out
+    assert project.has_file("Makefile")
+    assert "git made no first commit" in told
+    assert "git config --global user.name" in told
+    assert "make setup" in told
+
+
+def test_without_git_a_project_is_made_and_the_user_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    project = BakedProject(bake(tmp_path))
+    assert project.has_file("Makefile")
+    assert "git is not installed" in capfd.readouterr().out
+
+
+def test_without_hooks_the_same_files_are_rendered(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "cookiecutter"), "--no-input", "--accept-hooks", "no"]
+    subprocess.run([*command, "--output-dir", str(tmp_path), str(TEMPLATE)], check=True, capture_output=True)
+    project = BakedProject(tmp_path / "flight-delays")
+    assert {name.replace("src/flight_delays/", "src/PACKAGE/") for name in project.files()} == FILES
+
+
+def test_every_option_has_a_prompt_and_a_line_in_the_readme() -> None:
+    options = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    public = {name for name in options if not name.startswith("_")}
+    assert set(options["__prompts__"]) == public
+    readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    assert {name for name in public if f"| `{name}` |" not in readme} == set()
+
+
+def test_every_make_target_is_listed_by_help_and_in_the_readme(baked: BakedProject) -> None:
+    makefile = baked.text("Makefile")
+    phony = set(re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split())  # type: ignore[index]
+    listed = {line.split()[0] for line in baked.make("help").splitlines()}
+    assert listed == phony
+    table = (TEMPLATE / "docs" / "generated-project.md").read_text(encoding="utf-8")
+    assert {target for target in phony if f"| `make {target}` |" not in table} == set()
+
+
+def test_the_dataset_card_names_every_column_of_every_schema(baked: BakedProject) -> None:
+    card = yaml.safe_load(baked.text("metadata.yaml"))
+    for table, columns in card["tables"].items():
+        assert list(yaml.safe_load(baked.text(f"conf/schema/{table}.yaml"))["columns"]) == list(columns)
+    assert set(card["known_afterwards"]) <= set(card["tables"]["flights"])

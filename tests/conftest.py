@@ -1,0 +1,76 @@
+"""Renders of the template, and the environment that all rendered projects share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TEMPLATE = Path(__file__).parents[1]
+sys.path.insert(0, str(TEMPLATE / "tools"))
+
+from bake import bake, share_environment  # noqa: E402
+from demo import environment  # noqa: E402
+
+
+@dataclass(frozen=True)
+class BakedProject:
+    """A rendered project; `run` calls a command in it as its user would."""
+
+    root: Path
+
+    def has_file(self, name: str) -> bool:
+        return (self.root / name).is_file()
+
+    def text(self, name: str) -> str:
+        return (self.root / name).read_text(encoding="utf-8")
+
+    def files(self) -> set[str]:
+        """Every file that the template wrote, git's own aside."""
+        found = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
+        return {path.as_posix() for path in found if path.parts[0] != ".git"}
+
+    def run(self, *command: str, fails: bool = False) -> str:
+        """Standard output and error together. Asserts that the command succeeds, or fails where it should."""
+        done = subprocess.run(
+            command, cwd=self.root, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert (done.returncode != 0) == fails, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def make(self, *targets: str, fails: bool = False) -> str:
+        return self.run("make", "--no-print-directory", *targets, fails=fails)
+
+    def python(self, code: str) -> str:
+        return self.run(".venv/bin/python", "-c", code)
+
+
+@pytest.fixture(scope="session")
+def baked(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """A project by the default answers, rendered only."""
+    return BakedProject(bake(tmp_path_factory.mktemp("baked")))
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
+    """A project with answers of its own and `make setup` done, in the environment that all projects share."""
+    output = tmp_path_factory.mktemp("installed")
+    project = BakedProject(bake(output, project_name="Late Planes", author_name="Ada Lovelace"))
+    share_environment(project.root)
+    project.run("git", "config", "user.name", "Ada Lovelace")
+    project.run("git", "config", "user.email", "ada@example.com")
+    project.run("git", "commit", "--allow-empty", "--quiet", "--no-verify", "--message", "Identity")
+    project.make("setup")
+    return project
+
+
+@pytest.fixture(autouse=True)
+def no_user_config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Cookiecutter reads answers and keeps replays in the home folder; a test must see neither."""
+    settings = tmp_path_factory.mktemp("cookiecutter") / "config.yaml"
+    settings.write_text(f"replay_dir: {settings.parent.as_posix()}\ncookiecutters_dir: {settings.parent.as_posix()}\n")
+    monkeypatch.setenv("COOKIECUTTER_CONFIG", os.fspath(settings))

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import {{ cookiecutter.package_name }} as package
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(*sorted({"pycaret", "mlflow", "evidently"} & set(sys.modules)))
+"""
+
+
+def test_importing_every_module_writes_nothing_and_loads_nothing_heavy(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.package_name }} import deploy, deployment, registry
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.errors import ProjectError
+from {{ cookiecutter.package_name }}.layout import Layout
+from {{ cookiecutter.package_name }}.models import bundle
+from {{ cookiecutter.package_name }}.pipeline import evaluate, export, train
+from {{ cookiecutter.package_name }}.retraining import promote
+
+
+@pytest.mark.pipeline
+@pytest.mark.filterwarnings("default")
+def test_flights_become_a_champion_that_is_deployed(
+    prepared: Layout, smoke: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(ProjectError, match="make pipeline"):
+        promote.run(smoke, prepared)
+    for stage in (train, evaluate, export):
+        stage.run(smoke, prepared)
+
+    leaderboard = pd.read_csv(prepared.results / "leaderboard.csv")
+    metrics = json.loads((prepared.results / "metrics.json").read_text(encoding="utf-8"))
+    assert leaderboard["id"].tolist() == ["dt"]
+    assert 0.5 < metrics["auc"] < 1
+
+    first, again = promote.run(smoke, prepared), promote.run(smoke, prepared)
+    assert (first.version, first.promoted) == ("1", True)
+    assert "is the champion already" in again.sentence
+    assert registry.with_alias(prepared, registry.CHAMPION) == registry.Version("1", first_run(prepared), ("champion",))
+
+    train.run(smoke, prepared)
+    evaluate.run(smoke, prepared)
+    export.run(smoke, prepared)
+    second = promote.run(smoke, prepared)
+    assert (second.version, second.promoted) == ("2", False)
+    assert "must be higher" in second.sentence
+
+    made = deploy.run(prepared)
+    assert made.version == "1"
+    assert deployment.read(prepared) == made
+    bundle.verify(prepared.deploy / made.bundle)
+
+
+def first_run(layout: Layout) -> str:
+    return json.loads((layout.trained / "run.json").read_text(encoding="utf-8"))["run_id"]
