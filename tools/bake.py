@@ -16,16 +16,17 @@ ENVIRONMENT = BUILD / "venv"
 DEMO = BUILD / "flight-delays"
 
 
-def bake(output: Path, **answers: str) -> Path:
+def bake(output: Path, *, hooks: bool = True, **answers: str) -> Path:
     """A fresh project below `output`, by the answers given and the defaults for the rest."""
-    return Path(cookiecutter(str(TEMPLATE), no_input=True, extra_context=answers, output_dir=str(output)))
+    made = cookiecutter(str(TEMPLATE), no_input=True, extra_context=answers, output_dir=str(output), accept_hooks=hooks)
+    return Path(made)
 
 
 def rebake(project: Path, **answers: str) -> None:
     """Bring what the template wrote into `project` up to date, and leave everything else as it is."""
     listing = project.with_suffix(".files")
     with tempfile.TemporaryDirectory() as folder:
-        fresh = bake(Path(folder), project_slug=project.name, **answers)
+        fresh = bake(Path(folder), hooks=not project.exists(), project_slug=project.name, **answers)
         files = sorted(str(path.relative_to(fresh)) for path in fresh.rglob("*") if path.is_file())
         if not project.exists():
             shutil.move(fresh, project)

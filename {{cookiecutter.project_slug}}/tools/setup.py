@@ -2,6 +2,7 @@
 
 Finds a Python that the project runs on, gets Poetry into .poetry/ where none that fits is installed,
 installs poetry.lock into .venv/. An index that serves only HTML pages is handled (Poetry needs JSON).
+Further arguments go to `poetry install`: `--only main` installs what a server needs, and no more.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ OLDEST_POETRY = (2, 2)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="folder with pyproject.toml and poetry.lock")
-    parser.add_argument("--with", dest="group", help="install this optional dependency group too")
-    options = parser.parse_args()
+    options, for_poetry = parser.parse_known_args()
     project = options.project.resolve()
     python = find_python(project)
     say(f"Python {version_of(python)[1]} at {python}")
     poetry = find_poetry(project, python)
     make_environment(project, python)
-    command = [poetry, "install", *(["--with", options.group] if options.group else [])]
+    command = [poetry, "install", *for_poetry]
     run(command, project, "Installing the locked packages failed; run `make setup` again when the cause is mended.")
 
 

@@ -1,0 +1,71 @@
+"""The pages of the API, driven in a real browser. Screenshots stay in build/screenshots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from bake import BUILD
+from playwright.sync_api import Page, expect, sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture
+def page(chromium: str, api: str) -> Iterator[Page]:
+    """A page of the API at `/`; a message on its console fails the test."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(base_url=api)
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.goto("/")
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def picture(page: Page, name: str) -> None:
+    (BUILD / "screenshots").mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=BUILD / "screenshots" / f"{name}.png", full_page=True)
+
+
+def test_the_form_is_prefilled_and_shows_the_prediction(page: Page) -> None:
+    page.get_by_role("button", name="Predict").click()
+    answer = page.locator("#answer")
+    expect(answer.locator(".label")).to_have_text(re.compile("^(late|on_time)$"))
+    expect(answer.get_by_role("meter")).to_have_count(2)
+    picture(page, "form")
+
+
+def test_another_flight_gets_another_answer(page: Page) -> None:
+    page.get_by_role("button", name="Predict").click()
+    meter = page.locator("#answer meter").first
+    before = meter.get_attribute("value")
+    page.get_by_label("carrier").select_option("EV")
+    page.get_by_label("humid").fill("97")
+    page.get_by_label("precip").fill("0.4")
+    page.get_by_role("button", name="Predict").press("Enter")
+    expect(meter).not_to_have_attribute("value", str(before))
+
+
+def test_a_field_left_empty_is_a_missing_value_and_an_unseen_one_is_warned_of(page: Page) -> None:
+    page.get_by_label("temp").fill("")
+    page.get_by_label("dest").fill("XXX")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer .warning")).to_have_text("dest: 'XXX' did not occur in training")
+
+
+def test_on_a_phone_the_form_fits_the_width(page: Page) -> None:
+    page.set_viewport_size({"width": 375, "height": 740})
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer .label")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    picture(page, "form-phone")
+
+
+def test_the_documentation_page_works_offline(page: Page) -> None:
+    page.goto("/docs")
+    expect(page.get_by_text("Predict one or many rows")).to_be_visible()
+    picture(page, "docs")

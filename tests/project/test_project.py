@@ -1,0 +1,213 @@
+"""A rendered project, from `make setup` to a retrained model. The tests build on each other, in this order."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import sqlite3
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from bake import ENVIRONMENT
+
+from ..conftest import BakedProject
+
+ZONES = """
+import duckdb, json
+zones = {
+    "formatted": "data/formatted/flights.parquet", "trusted": "data/trusted/flights.parquet",
+    "weather": "data/trusted/weather.parquet", "refused": "data/quarantine/trust/weather.parquet",
+    "exploitation": "data/exploitation/late_flights.parquet", "train": "data/splits/train.parquet",
+    "validation": "data/splits/validation.parquet", "test": "data/splits/test.parquet",
+}
+print(json.dumps({name: duckdb.read_parquet(path).shape[0] for name, path in zones.items()}))
+"""
+REGISTRY = """
+import json
+from mlflow import MlflowClient
+client = MlflowClient("sqlite:///mlflow.db")
+model = client.get_registered_model("late_planes")
+version = client.get_model_version_by_alias("late_planes", "champion")
+run = client.get_run(version.run_id)
+inputs = [dataset.dataset.digest for dataset in run.inputs.dataset_inputs]
+found = [artifact.path for artifact in client.list_artifacts(version.run_id)]
+print(json.dumps({
+    "aliases": {alias: str(number) for alias, number in model.aliases.items()}, "version": str(version.version),
+    "metrics": run.data.metrics, "tags": run.data.tags, "params": run.data.params, "inputs": inputs, "artifacts": found,
+}))
+"""
+
+
+def last_json(text: str) -> Any:
+    return json.loads(text.strip().splitlines()[-1])
+
+
+def post(url: str, body: object) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def test_without_setup_a_target_says_what_to_do(baked: BakedProject) -> None:
+    assert "run `make setup` first" in baked.make("pipeline", fails=True)
+
+
+def test_setup_installs_the_lock_the_hooks_and_the_store(installed: BakedProject) -> None:
+    assert (installed.root / ".git" / "hooks" / "pre-commit").is_file()
+    assert installed.has_file("mlflow.db")
+    assert "late_planes" in installed.python("import late_planes; print(late_planes.__name__)")
+    assert installed.run("git", "status", "--porcelain") == ""
+
+
+def test_every_zone_holds_the_rows_it_should(trained: BakedProject) -> None:
+    rows = last_json(trained.python(ZONES))
+    assert rows["formatted"] == rows["trusted"] == 13847
+    assert (rows["weather"], rows["refused"]) == (13013, 1)
+    assert rows["exploitation"] == rows["train"] + rows["validation"] + rows["test"] == 13398
+    assert rows["train"] > rows["test"] > rows["validation"] > 0
+    quality = json.loads(trained.text("results/quality.json"))
+    assert quality["weather"] == {"rows_in": 13014, "duplicates": 0, "quarantined": 1, "rows_out": 13013}
+
+
+def test_the_search_tried_four_models_and_the_bundle_answers_the_same(trained: BakedProject) -> None:
+    leaderboard = list(csv.DictReader(trained.text("results/leaderboard.csv").splitlines()))
+    assert len(leaderboard) == 4
+    scores = [float(row["AUC"]) for row in leaderboard]
+    assert scores == sorted(scores, reverse=True)
+    metrics = json.loads(trained.text("results/metrics.json"))
+    assert 0.65 < metrics["auc"] < 0.8
+    assert metrics["log_loss"] < metrics["baseline_log_loss"]
+    parity = json.loads(trained.text("results/parity.json"))
+    assert parity["same"]
+    assert parity["largest_difference"] < 1e-4
+    assert (trained.root / "results" / "plots" / "evaluation.png").stat().st_size > 10_000
+
+
+def test_run_again_nothing_runs(trained: BakedProject) -> None:
+    told = trained.make("pipeline")
+    assert "Data and pipelines are up to date" in told
+    assert "Running stage" not in told
+
+
+def test_one_changed_line_of_conf_runs_only_the_stages_that_read_it(trained: BakedProject) -> None:
+    trust = trained.root / "conf" / "trust" / "default.yaml"
+    before = trust.read_text(encoding="utf-8")
+    trust.write_text(before.replace("0.05", "0.06"), encoding="utf-8")
+    assert "params.yaml does not say what conf/ says" in trained.run(
+        ".venv/bin/python", "-m", "late_planes", "compose", "--check", fails=True
+    )
+    told = trained.make("pipeline")
+    assert re.findall(r"Running stage '(\w+)'", told) == ["trust"]
+    trust.write_text(before, encoding="utf-8")
+    trained.make("pipeline")
+    assert trained.run("git", "status", "--porcelain") == ""
+
+
+def test_the_registry_holds_the_champion_with_its_lineage(deployed: BakedProject) -> None:
+    found = last_json(deployed.python(REGISTRY))
+    assert found["aliases"] == {"champion": found["version"]} == {"champion": "1"}
+    assert found["metrics"]["holdout_auc"] == json.loads(deployed.text("results/metrics.json"))["auc"]
+    assert found["params"]["automl.metric"] == "AUC"
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", found["tags"]["git_revision"])
+    assert found["tags"]["dvc.data/splits"].endswith(".dir")
+    assert found["tags"]["dvc.data/landing"].endswith(".dir")
+    assert len(found["inputs"]) == 1
+    assert {"bundle", "plots", "params.yaml", "leaderboard.json"} <= set(found["artifacts"])
+    assert "is the champion already" in deployed.make("promote")
+
+
+def test_the_api_answers_over_http_and_logs_what_it_answered(deployed: BakedProject, api: str) -> None:
+    schema = json.loads(deployed.text("deploy/bundles/1/schema.json"))
+    answer = post(f"{api}/v1/predict", {"rows": [schema["example"]] * 3})
+    assert answer["model_version"] == "1"
+    (one,) = {json.dumps(prediction["probabilities"]) for prediction in answer["predictions"]}
+    assert sum(json.loads(one).values()) == 1
+    with closing(sqlite3.connect(deployed.root / "data" / "predictions.sqlite")) as log:
+        logged = {row[0] for row in log.execute("select prediction_id from predictions")}
+    assert {prediction["prediction_id"] for prediction in answer["predictions"]} <= logged
+
+
+def test_make_predict_prints_question_and_answer(deployed: BakedProject, api: str) -> None:
+    told = json.loads(deployed.make("predict", f"PORT={api.rsplit(':', 1)[1]}"))
+    assert told["model_version"] == "1"
+    assert told["rows"][0].keys() >= {"carrier", "distance", "temp"}
+    assert told["predictions"][0]["label"] in ("late", "on_time")
+
+
+def test_a_port_that_is_taken_is_named(deployed: BakedProject, api: str) -> None:
+    port = api.rsplit(":", 1)[1]
+    told = deployed.make("serve", f"PORT={port}", fails=True)
+    assert f"error: 127.0.0.1:{port} cannot be listened on" in told
+    assert "Traceback" not in told
+
+
+def test_docs_document_every_module(deployed: BakedProject) -> None:
+    deployed.make("docs")
+    modules = [path.stem for path in (deployed.root / "src" / "late_planes").rglob("[a-z]*.py")]
+    pages = [path.stem for path in (deployed.root / "docs" / "api").rglob("*.html")]
+    assert set(modules) <= set(pages)
+
+
+def test_lint_and_tests_of_the_project_pass(deployed: BakedProject) -> None:
+    told = deployed.make("lint")
+    assert told.count("Passed") == 12
+    assert "Failed" not in told
+    assert re.search(r"\d+ passed", deployed.make("test"))
+
+
+def test_the_notebook_runs(deployed: BakedProject, tmp_path: Path) -> None:
+    command = [".venv/bin/jupyter", "execute", "notebooks/explore.ipynb", f"--output={tmp_path / 'explore.ipynb'}"]
+    deployed.run(*command)
+    text = (tmp_path / "explore.ipynb").read_text(encoding="utf-8")
+    assert text.count("image/png") == 2
+
+
+def test_an_experiment_is_composed_by_dvc_as_by_the_project(deployed: BakedProject) -> None:
+    deployed.make("experiment", "ARGS=-S experiment=smoke -S seed=7")
+    composed = deployed.python(
+        "from late_planes.compose import composed; from late_planes.layout import Layout;"
+        "print(composed(Layout(), ['experiment=smoke', 'seed=7']), end='')"
+    )
+    assert deployed.text("params.yaml") == composed
+    shown = json.loads(deployed.run(".venv/bin/dvc", "exp", "show", "--json"))
+    assert any(revision.get("experiments") for revision in shown)
+    assert "stays challenger" in deployed.make("promote")
+    deployed.run("git", "checkout", "--quiet", "--", ".")
+    deployed.run(".venv/bin/dvc", "checkout", "--quiet")
+
+
+def test_a_clone_gets_the_data_of_its_commit_from_the_remote(deployed: BakedProject) -> None:
+    deployed.run(".venv/bin/dvc", "push", "--quiet")
+    clone = deployed.root.parent / "clone"
+    deployed.run("git", "clone", "--quiet", ".", str(clone))
+    (clone / ".venv").symlink_to(ENVIRONMENT)
+    other = BakedProject(clone)
+    other.run(".venv/bin/dvc", "pull", "--quiet")
+    assert other.run(".venv/bin/dvc", "status").strip() == "Data and pipelines are up to date."
+    assert last_json(other.python(ZONES)) == last_json(deployed.python(ZONES))
+    shutil.rmtree(clone)
+
+
+def test_monitor_without_enough_predictions_gives_no_verdict(deployed: BakedProject) -> None:
+    assert "too few for a verdict" in deployed.make("monitor")
+    assert "no trigger fired" in deployed.make("retrain")
+
+
+def test_two_months_of_production_are_answered_watched_and_learnt_from(deployed: BakedProject) -> None:
+    deployed.make("simulate", "MONTHS=2")
+    months = list(csv.DictReader(deployed.text("results/simulation.csv").splitlines()))
+    assert [month["month"] for month in months] == ["2013-07", "2013-08"]
+    assert all(2200 < int(month["rows"]) < 2500 for month in months)
+    assert all(0.6 < float(month["live_auc"]) < 0.8 for month in months)
+    assert all(month["retrained"] == "True" for month in months)
+    assert "temp" in months[0]["drifted"]
+    assert months[1]["version"] == months[0]["version_after"]
+    champion = json.loads(deployed.text("deploy/deployment.json"))["version"]
+    assert last_json(deployed.python(REGISTRY))["aliases"]["champion"] == champion == months[1]["version_after"]
+    report = json.loads(deployed.text("results/monitoring/drift.json"))
+    assert report["columns"][0]["psi"] > 0.25
+    assert (deployed.root / "results" / "monitoring" / "drift.html").stat().st_size > 1_000_000

@@ -1,0 +1,122 @@
+"""tools/setup.py: which Python, which Poetry, and an index that serves only HTML."""
+
+from __future__ import annotations
+
+import http.server
+import importlib.util
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import pytest
+from bake import TEMPLATE
+from demo import environment
+
+SCRIPT = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools" / "setup.py"
+PYPROJECT = """
+[project]
+name = "small"
+version = "0.1.0"
+requires-python = ">={low},<{high}"
+dependencies = ["six==1.17.0"]
+
+[tool.poetry]
+package-mode = false
+"""
+
+
+@pytest.fixture(scope="module")
+def setup() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("project_setup", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
+    """A package index on loopback that pip is told to use."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple/")
+    monkeypatch.delenv("POETRY_PYPI_MIRROR_URL", raising=False)
+    yield Index
+    server.shutdown()
+    server.server_close()
+
+
+class Index(http.server.BaseHTTPRequestHandler):
+    speaks: ClassVar[str] = "text/html"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", self.speaks)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def small_project(folder: Path, low: str, high: str) -> Path:
+    (folder / "pyproject.toml").write_text(PYPROJECT.format(low=low, high=high), encoding="utf-8")
+    (folder / "poetry.toml").write_text("[virtualenvs]\nin-project = true\n", encoding="utf-8")
+    return folder
+
+
+def run_setup(project: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), "--project", str(project)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True)
+
+
+def test_where_no_python_fits_one_line_says_what_to_do(tmp_path: Path) -> None:
+    done = run_setup(small_project(tmp_path, "3.97", "3.99"))
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "no Python 3.98 or 3.97 on this machine" in done.stderr
+    assert "uv python install 3.98" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_the_python_named_in_the_project_is_looked_for_first(setup: ModuleType, tmp_path: Path) -> None:
+    project = small_project(tmp_path, "3.10", "3.14")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (project / ".python-version").write_text(f"{here}\n", encoding="utf-8")
+    assert setup.version_of(setup.find_python(project))[0] == sys.version_info[:2]
+
+
+def test_poetry_is_fetched_where_it_is_missing_and_installs_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = small_project(tmp_path, "3.10", "3.14")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr("demo.TEMPLATE", tmp_path / "nowhere")
+    done = run_setup(project)
+    assert "Poetry into .poetry/" in done.stdout
+    assert (project / ".poetry" / "bin" / "poetry").is_file()
+    done = run_setup(project)
+    assert "Poetry into" not in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    imported = subprocess.run(
+        [project / ".venv/bin/python", "-c", "import six; print(six.__version__)"], capture_output=True
+    )
+    assert imported.stdout.strip() == b"1.17.0"
+
+
+@pytest.mark.parametrize("speaks", ["text/html", "application/vnd.pypi.simple.v1+json"])
+def test_an_index_that_speaks_only_html_is_recognised(
+    speaks: str, setup: ModuleType, index: type[Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "speaks", speaks)
+    found = setup.html_only_index(sys.executable)
+    assert (found is not None) == (speaks == "text/html")
+    assert found is None or found.endswith("/simple")
+
+
+def test_an_index_that_cannot_be_asked_is_left_alone(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    assert setup.html_only_index(sys.executable) is None
