@@ -14,16 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bake import BUILD, DEMO, bake
-from demo import environment
+from demo import environment, serving
 
 PYTHON = ".venv/bin/python"
 SERVER = BUILD / "serving-only"
-PORT = "8799"
 IN_PROCESS = """
 import statistics, time
 from {package} import config
@@ -52,7 +50,7 @@ def main() -> None:
     nothing, bare = alternate(lambda: make("pipeline"), lambda: run(".venv/bin/dvc", "repro"), 5)
     line("make pipeline with nothing to do", f"{nothing:.2f} s, {nothing / bare:.2f} x a bare dvc repro", "1.5 x")
     line("one row, request to answer in the API's process, logged", f"{one_row():.2f} ms", "1 ms")
-    serving()
+    server()
 
 
 def render() -> None:
@@ -83,7 +81,7 @@ def one_row() -> float:
     return float(run(PYTHON, "-c", code))
 
 
-def serving() -> None:
+def server() -> None:
     """A project with the main group only: size of its environment, memory and start of its API."""
     shutil.rmtree(SERVER, ignore_errors=True)
     with quiet():
@@ -97,34 +95,18 @@ def serving() -> None:
     starts, memory = [], 0.0
     for _ in range(5):
         began = time.monotonic()
-        command = [PYTHON, "-m", "serving_only", "serve", "--port", PORT]
-        api = subprocess.Popen(command, cwd=made, env=environment(), stdout=subprocess.DEVNULL)
-        while not answers(f"http://127.0.0.1:{PORT}/readyz"):
-            time.sleep(0.02)
-        starts.append(time.monotonic() - began)
-        memory = max(memory, resident(api.pid))
-        api.terminate()
-        api.wait()
+        with serving(made):
+            starts.append(time.monotonic() - began)
+            memory = max(memory, resident("serving_only serve"))
     line("API from start to ready", f"{statistics.median(starts):.2f} s", "3 s")
     line("API resident, the largest of its processes", f"{memory:.0f} MB", "150 MB")
 
 
-def resident(pid: int) -> float:
-    """Megabytes of the process `pid` or of its largest child."""
-    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
-    sizes = []
-    for each in (str(pid), *children):
-        status = Path(f"/proc/{each}/status").read_text(encoding="utf-8")
-        sizes.append(int(status.split("VmRSS:")[1].split()[0]) / 1000)
-    return max(sizes)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
+def resident(command: str) -> float:
+    """Megabytes of the largest process whose command line contains `command`."""
+    found = subprocess.run(["pgrep", "-f", command], capture_output=True, text=True).stdout.split()
+    status = [Path(f"/proc/{pid}/status").read_text(encoding="utf-8") for pid in found]
+    return max(int(text.split("VmRSS:")[1].split()[0]) / 1000 for text in status)
 
 
 @contextlib.contextmanager

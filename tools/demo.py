@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 
 from bake import BUILD, DEMO, TEMPLATE, rebake
 
-PORT = os.environ.get("PORT", "8765")
 STEPS = {
     "setup": "install the project's environment from its lock",
     "pipeline": "raw files to a portable model",
@@ -41,26 +44,41 @@ def step(target: str, meaning: str) -> None:
 
 def serve_and_predict() -> None:
     print("\n== make serve, and one prediction from it", flush=True)
-    make = ["make", "--no-print-directory", f"PORT={PORT}"]
-    api = subprocess.Popen([*make, "serve"], cwd=DEMO, env=environment())
+    with serving(DEMO) as url:
+        port = url.rsplit(":", 1)[1]
+        command = ["make", "--no-print-directory", "predict", f"PORT={port}"]
+        subprocess.run(command, cwd=DEMO, env=environment(), check=True)
+
+
+@contextlib.contextmanager
+def serving(project: Path, seconds: float = 60) -> Iterator[str]:
+    """`make serve` of a project on a free port; yields the address once it is ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = ["make", "--no-print-directory", "serve", f"PORT={port}"]
+    api = subprocess.Popen(command, cwd=project, env=environment())
     try:
-        if not ready(api):
-            sys.exit(f"demo: the API did not become ready on port {PORT}. Try PORT=8766 make demo.")
-        subprocess.run([*make, "predict"], cwd=DEMO, env=environment(), check=True)
+        until = time.monotonic() + seconds
+        while not ready(url):
+            if api.poll() is not None or time.monotonic() > until:
+                sys.exit(
+                    f"The API of {project.name} was not ready after {seconds:.0f} s at {url}; its output is above."
+                )
+            time.sleep(0.02)
+        yield url
     finally:
         api.terminate()
         api.wait(timeout=30)
 
 
-def ready(api: subprocess.Popen[bytes], seconds: float = 60) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and api.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5):
-                return True
-        except OSError:
-            time.sleep(0.2)
-    return False
+def ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def environment() -> dict[str, str]:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from demo import environment
+from demo import serving
 
 from ..conftest import BakedProject
 
@@ -44,35 +39,8 @@ def deployed(trained: BakedProject) -> BakedProject:
 @pytest.fixture(scope="session")
 def api(deployed: BakedProject) -> Iterator[str]:
     """`make serve` on a free port; the address of the API."""
-    with serving(deployed) as url:
+    with serving(deployed.root) as url:
         yield url
-
-
-@contextlib.contextmanager
-def serving(project: BakedProject) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        ["make", "--no-print-directory", "serve", f"PORT={port}"], cwd=project.root, env=environment()
-    )
-    try:
-        until = time.monotonic() + 60
-        while not answers(url):
-            assert process.poll() is None, "make serve ended before it answered"
-            assert time.monotonic() < until, "make serve did not answer in 60 s"
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def answers(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", timeout=5) as response:
-        return bool(response.status == 200)
-    return False
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,7 @@ def version_of(command: str) -> tuple[tuple[int, int], str, str] | None:
 def find_poetry(project: Path, python: str) -> str:
     """A Poetry that can read the lock and the index: $POETRY, the one on the path, or a private one."""
     mirror = html_only_index(python)
+    trust_as_pip_does(python)
     if mirror:
         os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
     given = os.environ.get("POETRY")
@@ -134,14 +135,27 @@ def html_only_index(python: str) -> str | None:
         return None
 
 
+def trust_as_pip_does(python: str) -> None:
+    """Behind a proxy with a certificate of its own, pip is told of it in its settings; Poetry reads these variables."""
+    certificate = os.environ.get("PIP_CERT") or pip_setting(python, "global.cert")
+    if certificate:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", certificate)
+        os.environ.setdefault("SSL_CERT_FILE", certificate)
+
+
 def pip_index(python: str) -> str:
     """The address of the index that pip installs from, without a slash at its end."""
-    asked = subprocess.run([python, "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
-    default = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-    index = os.environ.get("PIP_INDEX_URL") or asked.stdout.strip()
+    index = os.environ.get("PIP_INDEX_URL") or pip_setting(python, "global.index-url")
     if not index:
-        index = subprocess.run([python, "-c", default], capture_output=True, text=True, check=True).stdout.strip()
-    return index.rstrip("/")
+        default = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+        index = subprocess.run([python, "-c", default], capture_output=True, text=True, check=True).stdout
+    return index.strip().rstrip("/")
+
+
+def pip_setting(python: str, name: str) -> str:
+    """A value of pip's configuration, empty where it is not set."""
+    asked = subprocess.run([python, "-m", "pip", "config", "get", name], capture_output=True, text=True)
+    return asked.stdout.strip()
 
 
 def make_environment(project: Path, python: str) -> None:
