@@ -153,9 +153,10 @@ def pip_index(python: str) -> str:
 
 
 def pip_setting(python: str, name: str) -> str:
-    """A value of pip's configuration, empty where it is not set."""
-    asked = subprocess.run([python, "-m", "pip", "config", "get", name], capture_output=True, text=True)
-    return asked.stdout.strip()
+    """A value of pip's configuration files, empty where it is not set."""
+    listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    found = re.search(rf"^{re.escape(name)}='(.*)'$", listed, flags=re.MULTILINE)
+    return found[1] if found else ""
 
 
 def make_environment(project: Path, python: str) -> None:
