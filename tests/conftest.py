@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,20 @@ class BakedProject:
         return self.run(".venv/bin/python", "-c", code)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A git identity, and none of the answers that Cookiecutter keeps in the home folder."""
+    folder = tmp_path_factory.mktemp("world")
+    settings = folder / "cookiecutter.yaml"
+    settings.write_text(f"replay_dir: {folder.as_posix()}\ncookiecutters_dir: {folder.as_posix()}\n", encoding="utf-8")
+    identity = folder / "gitconfig"
+    identity.write_text("[user]\n\tname = Ada Lovelace\n\temail = ada@example.com\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOKIECUTTER_CONFIG", str(settings))
+        patch.setenv("GIT_CONFIG_GLOBAL", str(identity))
+        yield
+
+
 @pytest.fixture(scope="session")
 def baked(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """A project by the default answers, rendered only."""
@@ -58,19 +72,7 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """A project with answers of its own and `make setup` done, in the environment that all projects share."""
-    output = tmp_path_factory.mktemp("installed")
-    project = BakedProject(bake(output, project_name="Late Planes", author_name="Ada Lovelace"))
+    project = BakedProject(bake(tmp_path_factory.mktemp("installed"), project_name="Late Planes"))
     share_environment(project.root)
-    project.run("git", "config", "user.name", "Ada Lovelace")
-    project.run("git", "config", "user.email", "ada@example.com")
-    project.run("git", "commit", "--allow-empty", "--quiet", "--no-verify", "--message", "Identity")
     project.make("setup")
     return project
-
-
-@pytest.fixture(autouse=True)
-def no_user_config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Cookiecutter reads answers and keeps replays in the home folder; a test must see neither."""
-    settings = tmp_path_factory.mktemp("cookiecutter") / "config.yaml"
-    settings.write_text(f"replay_dir: {settings.parent.as_posix()}\ncookiecutters_dir: {settings.parent.as_posix()}\n")
-    monkeypatch.setenv("COOKIECUTTER_CONFIG", os.fspath(settings))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import importlib.util
+import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,8 +15,10 @@ from types import ModuleType
 from typing import ClassVar
 
 import pytest
-from bake import TEMPLATE
+from bake import TEMPLATE, bake
 from demo import environment
+
+from ..conftest import BakedProject
 
 SCRIPT = TEMPLATE / "{{cookiecutter.project_slug}}" / "tools" / "setup.py"
 PYPROJECT = """
@@ -107,6 +111,28 @@ def test_poetry_is_fetched_where_it_is_missing_and_installs_the_lock(
     assert imported.stdout.strip() == b"1.17.0"
 
 
+def test_a_poetry_that_is_too_old_is_not_used(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "old"], check=True)
+    pip = [str(tmp_path / "old" / "bin" / "python"), "-m", "pip", "install", "-qq", "poetry==1.8.5"]
+    subprocess.run(pip, check=True)
+    old = tmp_path / "old" / "bin"
+    assert setup.poetry_version(str(old / "poetry")) == (1, 8)
+    project = small_project(tmp_path, "3.10", "3.14")
+    monkeypatch.setenv("PATH", f"{old}:/usr/bin:/bin")
+    monkeypatch.delenv("POETRY", raising=False)
+    assert setup.find_poetry(project, sys.executable) == str(project / ".poetry" / "bin" / "poetry")
+
+
+def test_a_project_runs_on_python_3_10_from_the_same_lock(tmp_path: Path, setup: ModuleType) -> None:
+    if setup.version_of("python3.10") is None and not list((Path.home() / ".pyenv" / "versions").glob("3.10.*")):
+        pytest.skip("there is no Python 3.10 on this machine")
+    project = BakedProject(bake(tmp_path, project_name="On Ten", python_version="3.10"))
+    assert "Python 3.10" in project.make("setup")
+    assert re.search(r"\d+ passed", project.make("test"))
+
+
 @pytest.mark.parametrize("speaks", ["text/html", "application/vnd.pypi.simple.v1+json"])
 def test_an_index_that_speaks_only_html_is_recognised(
     speaks: str, setup: ModuleType, index: type[Index], monkeypatch: pytest.MonkeyPatch
@@ -120,3 +146,16 @@ def test_an_index_that_speaks_only_html_is_recognised(
 def test_an_index_that_cannot_be_asked_is_left_alone(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     assert setup.html_only_index(sys.executable) is None
+
+
+def test_the_certificate_of_pip_is_handed_to_poetry(
+    setup: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "pip.conf"
+    settings.write_text("[global]\ncert = /company/root.pem\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    setup.trust_as_pip_does(sys.executable)
+    assert os.environ.pop("REQUESTS_CA_BUNDLE") == "/company/root.pem"
+    assert os.environ.pop("SSL_CERT_FILE") == "/company/root.pem"
