@@ -55,7 +55,7 @@ def log_training(config: Config, layout: Layout, found: automl.Search, train: pd
         )
         mlflow.log_table(found.leaderboard, "leaderboard.json")
         best = found.leaderboard.iloc[0]
-        mlflow.set_tag("best_model", best["name"])
+        mlflow.set_tag("estimator", type(found.model.estimator).__name__)
         mlflow.log_metrics(
             {
                 f"cv_{str(name).lower()}": float(value)

@@ -13,7 +13,7 @@ from {{ cookiecutter.package_name }}.models import automl, bundle
 from {{ cookiecutter.package_name }}.pipeline import export
 
 
-@pytest.mark.parametrize("model", ["lr", "rf", "lightgbm"])
+@pytest.mark.parametrize("model", ["lr", "lda", "rf", "lightgbm"])
 def test_the_portable_model_answers_as_the_trained_one_does(
     model: str, smoke: Config, flights: dict[str, pd.DataFrame]
 ) -> None:
@@ -25,6 +25,26 @@ def test_the_portable_model_answers_as_the_trained_one_does(
     assert parity["rows"] > len(test)
     assert parity["largest_difference"] < 1e-5
     assert parity["labels_differ"] == 0
+
+
+def test_the_gate_notices_a_model_that_answers_otherwise(
+    smoke: Config, flights: dict[str, pd.DataFrame], found: automl.Search
+) -> None:
+    test = flights["test"].drop(columns="late")
+    converted, schema, _ = export.portable(smoke, found.model, flights["train"].drop(columns="late"), test)
+    expected = found.model.predict_proba(test)
+    assert export.compare(converted, schema, test, expected)["same"]
+    assert not export.compare(converted, schema, test, expected + [0.001, -0.001])["same"]
+    assert export.compare(converted, schema, test, expected[:, ::-1])["labels_differ"] > 0
+
+
+def test_a_model_without_probabilities_is_left_out(
+    smoke: Config, flights: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ridge = smoke.automl.model_copy(update={"models": ("ridge",)})
+    with pytest.raises(ProjectError, match="None of the models ridge could be fitted"):
+        automl.search(ridge, smoke.task, flights["train"], flights["validation"], smoke.seed)
+    assert "Ridge Classifier gives no probabilities and is left out" in capsys.readouterr().out
 
 
 def test_a_search_repeated_gives_the_same_model(

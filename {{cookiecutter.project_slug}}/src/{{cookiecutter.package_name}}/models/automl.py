@@ -42,8 +42,13 @@ class Model:
     def classes(self) -> list[str]:
         """The labels, in the order of the probability columns."""
         encoder = dict(self.pipeline.steps).get("label_encoding")
-        source = encoder.transformer if encoder is not None else self.pipeline.steps[-1][1]
+        source = encoder.transformer if encoder is not None else self.estimator
         return [str(label) for label in source.classes_]
+
+    @property
+    def estimator(self) -> Any:
+        """The last step of the pipeline: the model itself."""
+        return self.pipeline.steps[-1][1]
 
     @property
     def floating(self) -> np.dtype:
@@ -165,10 +170,14 @@ def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict
             break
         began = time.monotonic()
         try:
-            fitted[model] = experiment.create_model(model, verbose=False)
+            candidate = experiment.create_model(model, verbose=False)
         except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
             print(f"train     {names[model]} failed and is left out: {error}", flush=True)
             continue
+        if not hasattr(candidate, "predict_proba"):
+            print(f"train     {names[model]} gives no probabilities and is left out", flush=True)
+            continue
+        fitted[model] = candidate
         metrics = experiment.pull().loc["Mean"]
         rows.append({"id": model, "name": names[model], **metrics, "seconds": round(time.monotonic() - began, 2)})
         score = f"{config.metric} {metrics[config.metric]:.4f}"
@@ -181,8 +190,9 @@ def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict
 
 
 def _blend(experiment: ClassificationExperiment, config: AutoML, best: Any, others: list[Any]) -> Any:
-    voters = [best, *(model for model in others if hasattr(model, "predict_proba"))]
-    if len(voters) < 2:
+    if not others:
         return best
-    print(f"train     blending {len(voters)} models", flush=True)
-    return experiment.blend_models(voters, method="soft", optimize=config.metric, choose_better=True, verbose=False)
+    print(f"train     blending {1 + len(others)} models", flush=True)
+    return experiment.blend_models(
+        [best, *others], method="soft", optimize=config.metric, choose_better=True, verbose=False
+    )

@@ -50,7 +50,7 @@ class Schema:
 
 
 class Bundle:
-    """A loaded model. Safe to call from several threads."""
+    """A loaded model. Safe to call from several threads. Raises ProjectError for a model that does not load."""
 
     def __init__(self, model: bytes, schema: Schema, metadata: Mapping[str, Any]) -> None:
         import onnxruntime
@@ -59,7 +59,11 @@ class Bundle:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.schema = schema
         self.metadata = metadata
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ProjectError(f"onnxruntime does not accept the model: {error}") from error
         self._numbers = [column.name for column in schema.columns if column.type != "category"]
         self._categories = [column.name for column in schema.columns if column.type == "category"]
 

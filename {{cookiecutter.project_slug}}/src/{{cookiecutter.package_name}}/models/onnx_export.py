@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -36,6 +36,8 @@ PROBED = {
 }
 ON_TARGET = {"label_encoding", "clean_column_names", "placeholder"}
 NEVER_SEEN = "\x00never seen"
+
+Precision = Literal["native", "double", "float32"]
 
 
 class NotPortableError(ProjectError):
@@ -72,12 +74,14 @@ class Probes:
     constants: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
-def export(model: Model, rows: pd.DataFrame, *, double: bool = False) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
+def export(
+    model: Model, rows: pd.DataFrame, precision: Precision = "native"
+) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
     """The model and its columns, for the bundle's schema.
 
     `rows` are raw features as trained on. Inputs of the model are `numbers` (double, one column a
-    number column) and `categories` (text), its output is rows by classes, double. With `double` the
-    estimator computes in double instead of float32. Raises NotPortableError.
+    number column) and `categories` (text), its output is rows by classes, double. `precision` is
+    the one that the estimator computes in; `native` is what its library does. Raises NotPortableError.
     """
     rows = model.as_trained(rows)
     steps = [
@@ -91,13 +95,13 @@ def export(model: Model, rows: pd.DataFrame, *, double: bool = False) -> tuple[o
     frame = _through(head, rows.head(200))
     for name, step in tail:
         tensor, frame = _convert_step(graph, tensor, frame, name, step)
-    answer = _convert_estimator(graph, tensor, frame.shape[1], model.pipeline.steps[-1][1], double)
+    answer = _convert_estimator(graph, tensor, frame.shape[1], model.estimator, precision)
     inputs = {}
     if probes.numbers:
         inputs["numbers"] = (TensorProto.DOUBLE, len(probes.numbers))
     if probes.categories:
         inputs["categories"] = (TensorProto.STRING, len(probes.categories))
-    return graph.model(inputs, graph.cast(answer, TensorProto.DOUBLE)), _columns(rows, probes)
+    return graph.model(inputs, answer), _columns(rows, probes)
 
 
 def probe(head: list[tuple[str, Any]], rows: pd.DataFrame, floating: np.dtype) -> Probes:
@@ -242,13 +246,19 @@ def _converted_transformer(graph: Graph, tensor: str, name: str, transformer: An
     return graph.cast(graph.include(model, tensor)[0], TensorProto.DOUBLE), made
 
 
-def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, double: bool) -> str:
-    """Probabilities of the classes. The estimator is copied before anything in it is adapted."""
+def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, precision: Precision) -> str:
+    """Probabilities of the classes, in double. A soft vote is averaged here, each voter in its own precision."""
     if not hasattr(estimator, "predict_proba"):
         raise NotPortableError(f"{type(estimator).__name__} gives no probabilities.")
-    onnx_lightgbm.register()
+    if type(estimator).__name__ == "VotingClassifier":
+        weights = np.asarray(estimator._weights_not_none or np.ones(len(estimator.estimators_)), np.float64)
+        votes = [_convert_estimator(graph, tensor, width, voter, precision) for voter in estimator.estimators_]
+        shares = (graph.constant(np.array([[weight]])) for weight in weights / weights.sum())
+        return graph.op("Sum", *(graph.op("Mul", vote, share) for vote, share in zip(votes, shares, strict=True)))
     adapted = _adapted(copy.deepcopy(estimator))
+    double = precision == "double" or (precision == "native" and not _computes_in_float32(estimator))
     kind, element = (DoubleTensorType, TensorProto.DOUBLE) if double else (FloatTensorType, TensorProto.FLOAT)
+    onnx_lightgbm.register()
     try:
         model = convert_sklearn(
             adapted,
@@ -258,21 +268,20 @@ def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, do
         )
     except Exception as error:
         raise NotPortableError(f"{type(estimator).__name__} has no portable form: {error}") from error
-    return graph.include(model, graph.cast(tensor, element))[1]
+    return graph.cast(graph.include(model, graph.cast(tensor, element))[1], TensorProto.DOUBLE)
+
+
+def _computes_in_float32(estimator: Any) -> bool:
+    """scikit-learn's trees do; linear models and LightGBM compute in double."""
+    return type(estimator).__module__.startswith(("sklearn.tree", "sklearn.ensemble"))
 
 
 def _adapted(estimator: Any) -> Any:
-    """What skl2onnx needs to get right answers, for `estimator` and the ones inside it."""
+    """An equivalent that skl2onnx gets right; it gets a linear discriminant of two classes wrong."""
     if type(estimator).__name__ == "LinearDiscriminantAnalysis" and len(estimator.classes_) == 2:
         linear = LogisticRegression()
         linear.coef_, linear.intercept_, linear.classes_ = estimator.coef_, estimator.intercept_, estimator.classes_
         return linear
-    if hasattr(estimator, "flatten_transform"):
-        estimator.flatten_transform = False
-    if isinstance(getattr(estimator, "weights", None), list):
-        estimator.weights = np.asarray(estimator.weights)
-    if type(estimator).__name__ in ("VotingClassifier", "StackingClassifier"):
-        estimator.estimators_ = [_adapted(inner) for inner in estimator.estimators_]
     return estimator
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import onnx
@@ -55,7 +55,7 @@ def write(
         folder.mkdir()
         onnx.save(converted, folder / bundle.MODEL)
         write_json(folder / bundle.SCHEMA, schema)
-        estimator = type(model.pipeline.steps[-1][1]).__name__
+        estimator = type(model.estimator).__name__
         write_json(folder / bundle.METADATA, {**origin, "model": estimator, "parity": parity})
         reference.assign(probability=answers).to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
@@ -65,31 +65,35 @@ def write(
 def portable(
     config: Config, model: Model, features: pd.DataFrame, test: pd.DataFrame
 ) -> tuple[onnx.ModelProto, dict[str, Any], dict[str, Any]]:
-    """Model, schema and parity report, in float32 or double, whichever is more faithful.
+    """Model, schema and parity report, in the first precision in which it answers as `model` does.
 
-    scikit-learn's trees compute in float32, linear models and LightGBM in double. Raises ProjectError
-    when neither answers as `model` does.
+    Raises ProjectError, with what was tried, when there is none.
     """
     challenge = challenging(test)
     expected = model.predict_proba(challenge)
-    made = []
-    for precision in ("double", "float32"):
-        converted, columns = onnx_export.export(model, features, double=precision == "double")
-        schema = {
-            "target": config.task.target,
-            "positive": config.task.positive,
-            "classes": model.classes,
-            "columns": columns,
-            "example": as_rows(test.dropna().head(1))[0],
-        }
-        made.append((converted, schema, {"precision": precision, **compare(converted, schema, challenge, expected)}))
-    best = min(made, key=lambda attempt: attempt[2]["largest_difference"])
-    if not best[2]["same"]:
-        raise ProjectError(
-            f"The portable model does not answer as the trained one does, so it is not accepted: {best[2]}. "
-            "Leave that model out of automl.models (conf/automl/)."
-        )
-    return best
+    tried = []
+    for precision in get_args(onnx_export.Precision):
+        try:
+            converted, columns = onnx_export.export(model, features, precision)
+            schema = {
+                "target": config.task.target,
+                "positive": config.task.positive,
+                "classes": model.classes,
+                "columns": columns,
+                "example": as_rows(test.dropna().head(1))[0],
+            }
+            report = {"precision": precision, **compare(converted, schema, challenge, expected)}
+        except ProjectError as error:
+            tried.append(f"{precision}: {error}")
+            continue
+        if report["same"]:
+            return converted, schema, report
+        tried.append(f"{precision}: off by up to {report['largest_difference']:.2g}, {report['labels_differ']} labels")
+    raise ProjectError(
+        "The portable model does not answer as the trained one does, so it is not accepted:\n  "
+        + "\n  ".join(tried)
+        + "\nLeave that model out of automl.models (conf/automl/)."
+    )
 
 
 def challenging(test: pd.DataFrame) -> pd.DataFrame:

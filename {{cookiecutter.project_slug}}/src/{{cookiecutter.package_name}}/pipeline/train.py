@@ -19,4 +19,4 @@ def run(config: Config, layout: Layout) -> None:
         trained.mkdir()
         automl.save(found.model, trained / "model.joblib")
         write_json(trained / "run.json", {"run_id": run_id})
-    print(f"train     best: {found.leaderboard['name'].iloc[0]}; MLflow run {run_id}")
+    print(f"train     made a {type(found.model.estimator).__name__}; MLflow run {run_id}")
