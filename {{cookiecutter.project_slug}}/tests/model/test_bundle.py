@@ -20,8 +20,7 @@ def test_the_portable_model_answers_as_the_trained_one_does(
     one = smoke.automl.model_copy(update={"models": (model,)})
     found = automl.search(one, smoke.task, flights["train"], flights["validation"], smoke.seed)
     test = flights["test"].drop(columns="late")
-    rows = pd.concat([flights["train"], flights["validation"]]).drop(columns="late")
-    _, _, parity = export.portable(smoke, found.model, rows, test)
+    _, _, parity = export.portable(smoke, found.model, trained_on(flights), test)
     assert parity["rows"] > len(test)
     assert parity["largest_difference"] < 1e-5
     assert parity["labels_differ"] == 0
@@ -31,10 +30,10 @@ def test_the_gate_notices_a_model_that_answers_otherwise(
     smoke: Config, flights: dict[str, pd.DataFrame], found: automl.Search
 ) -> None:
     test = flights["test"].drop(columns="late")
-    converted, schema, _ = export.portable(smoke, found.model, flights["train"].drop(columns="late"), test)
+    converted, schema, _ = export.portable(smoke, found.model, trained_on(flights), test)
     expected = found.model.predict_proba(test)
     assert export.compare(converted, schema, test, expected)["same"]
-    assert not export.compare(converted, schema, test, expected + [0.001, -0.001])["same"]
+    assert not export.compare(converted, schema, test, expected + np.array([0.001, -0.001]))["same"]
     assert export.compare(converted, schema, test, expected[:, ::-1])["labels_differ"] > 0
 
 
@@ -77,3 +76,8 @@ def test_a_changed_or_missing_file_of_a_bundle_is_refused(bundle_folder: Path, t
     (copy / name).unlink()
     with pytest.raises(ProjectError, match=f"{name} is missing"):
         bundle.load(copy)
+
+
+def trained_on(flights: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The features that a search has fitted its model on."""
+    return pd.concat([flights["train"], flights["validation"]]).drop(columns="late")
