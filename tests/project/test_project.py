@@ -107,6 +107,18 @@ def test_one_changed_line_of_conf_runs_only_the_stages_that_read_it(trained: Bak
     assert trained.run("git", "status", "--porcelain") == ""
 
 
+def test_a_stage_that_fails_says_why_and_loses_nothing(trained: BakedProject) -> None:
+    view = trained.root / "sql" / "late_flights.sql"
+    before = view.read_text(encoding="utf-8")
+    view.write_text(before.replace("w.temp,", "w.temperature,"), encoding="utf-8")
+    told = trained.make("pipeline", fails=True)
+    assert re.search(r"error: sql/late_flights\.sql does not run: .*temperature", told)
+    assert "Traceback" not in told
+    assert last_json(trained.python(ZONES))["exploitation"] == 13398
+    view.write_text(before, encoding="utf-8")
+    assert "Data and pipelines are up to date" in trained.make("pipeline")
+
+
 def test_the_registry_holds_the_champion_with_its_lineage(deployed: BakedProject) -> None:
     found = last_json(deployed.python(REGISTRY))
     assert found["aliases"] == {"champion": found["version"]} == {"champion": "1"}
