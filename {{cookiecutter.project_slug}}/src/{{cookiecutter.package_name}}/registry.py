@@ -41,10 +41,14 @@ def store(layout: Layout) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(layout.root / 'mlflow.db').resolve().as_posix()}"
 
 
-def log_training(config: Config, layout: Layout, found: automl.Search, train: pd.DataFrame) -> str:
-    """A run with configuration, leaderboard, data set, lineage and the fitted pipeline; returns its id."""
+def log_training(
+    config: Config, layout: Layout, found: automl.Search, train: pd.DataFrame, example: pd.DataFrame
+) -> str:
+    """A run with configuration, leaderboard, data set, lineage and the fitted pipeline; returns its id.
+
+    `train` holds features and target, `example` a few rows of features, shown with the model.
+    """
     mlflow = _mlflow(layout)
-    example = train.drop(columns=config.task.target).dropna().head(3)
     with mlflow.start_run() as run:
         mlflow.log_params(_flat(config.model_dump(mode="json")))
         mlflow.log_dict(yaml.safe_load(layout.params.read_text(encoding="utf-8")), "params.yaml")

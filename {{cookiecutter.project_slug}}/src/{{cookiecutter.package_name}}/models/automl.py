@@ -60,16 +60,14 @@ class Model:
         return np.asarray(self.pipeline.predict_proba(self.as_trained(rows)), dtype=np.float64)
 
     def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """`rows` in the types of the training data; whole numbers that do not fit become `floating`."""
+        """`rows` in the types of the training data, or in `floating` where those cannot hold a value."""
         columns = {}
         for name, kind in self.dtypes.items():
             values = rows[name]
             if isinstance(kind, pd.CategoricalDtype):
                 columns[name] = values.astype(object).where(values.notna(), np.nan).astype("category")
-            elif kind.kind in "iu" and not values.between(np.iinfo(kind).min, np.iinfo(kind).max).all():
-                columns[name] = values.astype(self.floating)
             else:
-                columns[name] = values.astype(kind)
+                columns[name] = values.astype(kind if _fits(values, kind) else self.floating)
         return pd.DataFrame(columns, index=rows.index)
 
 
@@ -114,6 +112,13 @@ def load(path: Path) -> Model:
     """A model written by `save`. It is unpickled: load only what this project has trained."""
     model: Model = joblib.load(path)
     return model
+
+
+def _fits(values: pd.Series, kind: np.dtype) -> bool:
+    """Whether `kind` can hold every value; integers and booleans cannot hold a missing one."""
+    if kind.kind in "iu":
+        return bool(values.between(np.iinfo(kind).min, np.iinfo(kind).max).all())
+    return kind.kind == "f" or not values.isna().any()
 
 
 def _fitted(experiment: ClassificationExperiment, best: Any) -> Model:

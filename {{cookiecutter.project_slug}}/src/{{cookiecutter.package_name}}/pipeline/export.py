@@ -80,7 +80,7 @@ def portable(
                 "positive": config.task.positive,
                 "classes": model.classes,
                 "columns": columns,
-                "example": as_rows(test.dropna().head(1))[0],
+                "example": as_rows(split.most_complete(test, 1))[0],
             }
             report = {"precision": precision, **compare(converted, schema, challenge, expected)}
         except ProjectError as error:
@@ -97,22 +97,12 @@ def portable(
 
 
 def challenging(test: pd.DataFrame) -> pd.DataFrame:
-    """The hold-out, and once more with every column in turn missing or, where it is text, never seen."""
-    parts = [test]
+    """The hold-out, and some of it once more with every column in turn missing or, where it is text, never seen."""
     few = test.head(20)
-    for name in map(str, test):
-        parts.append(
-            few.assign(
-                **{
-                    name: pd.Series(
-                        np.nan, index=few.index, dtype=test[name].dtype if test[name].dtype == object else float
-                    )
-                }
-            )
-        )
-        if test[name].dtype == object:
-            parts.append(few.assign(**{name: "never seen"}))
-    return pd.concat(parts, ignore_index=True)
+    texts = [str(name) for name in test if test[name].dtype == object]
+    missing = [few.assign(**{str(name): None if name in texts else np.nan}) for name in test]
+    never_seen = [few.assign(**{name: "never seen"}) for name in texts]
+    return pd.concat([test, *missing, *never_seen], ignore_index=True)
 
 
 def compare(model: onnx.ModelProto, schema: dict[str, Any], rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:

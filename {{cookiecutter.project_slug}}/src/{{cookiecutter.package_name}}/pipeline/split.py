@@ -72,3 +72,8 @@ def read(config: Config, layout: Layout, part: str) -> pd.DataFrame:
     """Features and target of one part; what a model must not learn from is left out."""
     rows = pd.read_parquet(layout.splits / f"{part}.parquet")
     return rows[[name for name in rows if name == config.task.target or name not in config.task.not_features]]
+
+
+def most_complete(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first `count` rows with the fewest missing values, to show as examples."""
+    return rows.loc[rows.isna().sum(axis="columns").sort_values(kind="stable").index[:count]]

@@ -15,7 +15,8 @@ def run(config: Config, layout: Layout) -> None:
     with replacing(layout.results / "leaderboard.csv") as leaderboard:
         # without the seconds: the same data, settings and seed give the same file
         found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
-    run_id = registry.log_training(config, layout, found, train)
+    example = split.most_complete(train.drop(columns=config.task.target), 3)
+    run_id = registry.log_training(config, layout, found, train, example)
     with replacing(layout.trained) as trained:
         trained.mkdir()
         automl.save(found.model, trained / "model.joblib")
