@@ -77,16 +77,9 @@ def compose(check: bool) -> None:
 @readable_errors
 def ingest(further: bool) -> None:
     """Land new raw files and put them under DVC."""
-    from . import dvc, sources
+    from .pipeline import ingest as ingesting
 
-    layout = Layout()
-    landing = sources.ingest(configuration.load(layout).source, layout, further=further)
-    if landing is None:
-        click.echo("ingest    nothing new")
-    else:
-        click.echo(f"ingest    landed {len(list(landing.iterdir())) - 1} files in {landing}")
-    if landing is not None or not Path("data/landing.dvc").is_file():
-        dvc.run("add", "--quiet", "data/landing")
+    ingesting.run(configuration.load(Layout()), Layout(), further=further)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The stages of the pipeline, in the order they run: format, trust, exploit, split, train, evaluate, export.
+"""The stages in the order they run: format, trust, exploit, split, train, evaluate, export; before them `ingest`.
 
 Each module has pure functions that turn data into data, and one `run(config, layout)` that reads,
 calls them and writes.

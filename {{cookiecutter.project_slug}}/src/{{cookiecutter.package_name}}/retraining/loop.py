@@ -10,6 +10,7 @@ from ..errors import ProjectError
 from ..layout import Layout
 from ..monitoring import drift
 from ..monitoring.store import PredictionLog
+from ..pipeline import ingest
 from . import promote
 from .triggers import Decision, State, decide
 
@@ -50,9 +51,7 @@ def state_of(config: Config, layout: Layout, version: str, report: drift.DriftRe
 
 def retrain(config: Config, layout: Layout, deployed: str) -> str:
     """One period more of data through pipeline and gate; the version that answers afterwards."""
-    landing = sources.ingest(config.source, layout, further=True)
-    print(f"ingest    landed {landing}", flush=True)
-    dvc.run("add", "--quiet", "data/landing")
+    ingest.run(config, layout, further=True)
     compose.write(layout)
     dvc.run("repro")
     promotion = promote.run(config, layout)
