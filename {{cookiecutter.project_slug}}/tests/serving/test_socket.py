@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from {{ cookiecutter.package_name }} import config
+from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.monitoring.store import PredictionLog
 from {{ cookiecutter.package_name }}.retraining.simulation import live_api
@@ -16,3 +20,16 @@ def test_the_server_answers_over_a_real_socket(deployed: Layout, example: dict[s
     assert answer["model_version"] == "1"
     logged = PredictionLog(settings.monitoring.prediction_log, deployed).newest("1", 1)
     assert logged[0].prediction_id == answer["predictions"][0]["prediction_id"]
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ('{"a": 1}', "must hold a list of rows")])
+def test_a_file_of_rows_that_is_none_is_named(tmp_path: Path, text: str, message: str) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_text(text, encoding="utf-8")
+    with pytest.raises(ProjectError, match=f"rows.json {message}"):
+        client.read_rows(rows)
+
+
+def test_where_no_api_answers_it_says_how_to_start_one(example: dict[str, Any]) -> None:
+    with pytest.raises(ProjectError, match="start the API with `make serve`"):
+        client.predict("http://127.0.0.1:9", [example])

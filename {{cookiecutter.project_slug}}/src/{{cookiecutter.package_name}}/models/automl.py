@@ -24,26 +24,19 @@ if TYPE_CHECKING:
 ALWAYS = {"html": False, "verbose": False, "system_log": False, "log_experiment": False, "memory": False, "n_jobs": 1}
 BLENDED = 3
 
-os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)  # else PyCaret writes logs.log where it is imported
-
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted PyCaret pipeline with the types of the columns that it was trained on.
+    """A fitted PyCaret pipeline with the labels and the types of the columns that it was trained on.
 
+    `classes` are the labels in the order of the probabilities; the pipeline itself says 0, 1 and so on.
     The types matter: fed with other ones, the same pipeline imputes and scales with another rounding,
     and answers differently for the same values.
     """
 
     pipeline: Any
+    classes: tuple[str, ...]
     dtypes: dict[str, np.dtype | pd.CategoricalDtype]
-
-    @property
-    def classes(self) -> list[str]:
-        """The labels, in the order of the probability columns."""
-        encoder = dict(self.pipeline.steps).get("label_encoding")
-        source = encoder.transformer if encoder is not None else self.estimator
-        return [str(label) for label in source.classes_]
 
     @property
     def estimator(self) -> Any:
@@ -91,6 +84,8 @@ def search(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataF
     """
     if config.sample_rows and config.sample_rows < len(train):
         train = train.sample(config.sample_rows, random_state=seed).sort_index()
+    classes = (*sorted(set(train[task.target]) - {task.positive}), task.positive)
+    train, validation = (_numbered(rows, task.target, classes) for rows in (train, validation))
     experiment = _experiment(config, task, train, validation, seed)
     fitted, leaderboard = _compare(experiment, config)
     best = fitted[leaderboard["id"].iloc[0]]
@@ -101,7 +96,7 @@ def search(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataF
         )
     if config.ensemble == "blend":
         best = _blend(experiment, config, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
-    return Search(_fitted(experiment, best), leaderboard)
+    return Search(_fitted(experiment, best, classes), leaderboard)
 
 
 def save(model: Model, path: Path) -> None:
@@ -110,8 +105,14 @@ def save(model: Model, path: Path) -> None:
 
 def load(path: Path) -> Model:
     """A model written by `save`. It is unpickled: load only what this project has trained."""
+    _without_log_file()
     model: Model = joblib.load(path)
     return model
+
+
+def _without_log_file() -> None:
+    """To be called before PyCaret is imported, which else opens logs.log in the working folder."""
+    os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)
 
 
 def _fits(values: pd.Series, kind: np.dtype) -> bool:
@@ -121,17 +122,24 @@ def _fits(values: pd.Series, kind: np.dtype) -> bool:
     return kind.kind == "f" or not values.isna().any()
 
 
-def _fitted(experiment: ClassificationExperiment, best: Any) -> Model:
+def _fitted(experiment: ClassificationExperiment, best: Any, classes: tuple[str, ...]) -> Model:
     """`best` fitted on training and validation rows, with the types that PyCaret has given them."""
     from pycaret.utils.generic import df_shrink_dtypes
 
     features = df_shrink_dtypes(experiment.X)
-    return Model(experiment.finalize_model(best), {str(name): kind for name, kind in features.dtypes.items()})
+    dtypes = {str(name): kind for name, kind in features.dtypes.items()}
+    return Model(experiment.finalize_model(best), classes, dtypes)
+
+
+def _numbered(rows: pd.DataFrame, target: str, classes: tuple[str, ...]) -> pd.DataFrame:
+    """The positive class is the last number, so that PyCaret's precision, recall and F1 are about it."""
+    return rows.assign(**{target: rows[target].map({label: number for number, label in enumerate(classes)})})
 
 
 def _experiment(
     config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int
 ) -> ClassificationExperiment:
+    _without_log_file()
     from pycaret.classification import ClassificationExperiment
 
     experiment = ClassificationExperiment()

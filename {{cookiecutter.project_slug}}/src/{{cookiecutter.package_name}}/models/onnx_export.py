@@ -34,7 +34,7 @@ PROBED = {
     "onehot_encoding",
     "rest_encoding",
 }
-ON_TARGET = {"label_encoding", "clean_column_names", "placeholder"}
+WITHOUT_EFFECT = {"clean_column_names", "placeholder"}
 NEVER_SEEN = "\x00never seen"
 
 Precision = Literal["native", "double", "float32"]
@@ -85,7 +85,7 @@ def export(
     """
     rows = model.as_trained(rows)
     steps = [
-        (n, s) for n, s in model.pipeline.steps[:-1] if n not in ON_TARGET and not getattr(s, "_train_only", False)
+        (n, s) for n, s in model.pipeline.steps[:-1] if n not in WITHOUT_EFFECT and not getattr(s, "_train_only", False)
     ]
     probed = max([i + 1 for i, (name, _) in enumerate(steps) if name in PROBED], default=0)
     head, tail = steps[:probed], steps[probed:]

@@ -78,7 +78,7 @@ def portable(
             schema = {
                 "target": config.task.target,
                 "positive": config.task.positive,
-                "classes": model.classes,
+                "classes": list(model.classes),
                 "columns": columns,
                 "example": as_rows(split.most_complete(test, 1))[0],
             }

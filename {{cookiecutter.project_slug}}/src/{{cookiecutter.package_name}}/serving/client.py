@@ -16,8 +16,19 @@ from ..models import bundle
 
 def ask(url: str, rows: Path | None, layout: Layout | None = None) -> str:
     """The answer as indented JSON. Without `rows` (a JSON list) the example of the deployed model is sent."""
-    asked = json.loads(rows.read_text(encoding="utf-8")) if rows else [example(layout or Layout())]
+    asked = read_rows(rows) if rows else [example(layout or Layout())]
     return json.dumps({"rows": asked, **predict(url, asked)}, indent=2, ensure_ascii=False)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Raises ProjectError when `path` does not hold a JSON list of objects."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ProjectError(f"{path} is not JSON: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProjectError(f'{path} must hold a list of rows: [{{"column": value, …}}, …].')
+    return rows
 
 
 def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

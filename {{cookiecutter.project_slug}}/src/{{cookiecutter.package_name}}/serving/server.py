@@ -6,6 +6,7 @@ import socket
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from ..config import Config
 from ..errors import ProjectError
@@ -18,7 +19,7 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
     serving = config.serving
     address, number = host or serving.host, serving.port if port is None else port
     _check_free(address, number)
-    Rollout(config, layout)
+    Rollout(config, layout)  # a model that does not load is said here, before a worker starts
     print(f"serve     http://{address}:{number}  (form; /docs: API; Ctrl-C stops)", flush=True)
     Granian(
         f"{__package__}.rollout:wsgi",
@@ -30,7 +31,7 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
         factory=True,
         websockets=False,
         respawn_failed_workers=True,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level=LogLevels.warning,
     ).serve()
 
 
