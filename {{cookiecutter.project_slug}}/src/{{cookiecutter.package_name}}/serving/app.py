@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, url_for
+from flask import Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_openapi3 import Info, OpenAPI
 
@@ -28,9 +28,13 @@ def create_app(serving: Serving, service: Service | None, title: str) -> Flask:
         app.register_api(predict.blueprint(service, serving.max_rows))
         app.register_blueprint(pages.blueprint(service, title))
     else:
-        app.before_request(errors.no_model)
+        app.before_request(_only_health)
     app.add_url_rule("/docs", "docs", _docs)
     return app
+
+
+def _only_health() -> ResponseReturnValue | None:
+    return None if request.path in ("/healthz", "/readyz") else errors.no_model()
 
 
 def _docs() -> ResponseReturnValue:

@@ -48,9 +48,7 @@ def invalid_request(error: ValidationError) -> Response:
     return problem(422, f"{len(errors)} value(s) of the request are wrong.", errors)
 
 
-def no_model() -> Response | None:
-    if request.path in ("/healthz", "/readyz"):
-        return None
+def no_model() -> Response:
     return problem(503, "No model is deployed. Run `make deploy`; this API takes it up by itself.")
 
 

@@ -19,7 +19,7 @@ def blueprint(service: Service | None) -> APIBlueprint:
     @health.get("/readyz", summary="A model is loaded", responses={503: errors.Problem})
     def readyz() -> dict[str, str] | Response:
         if service is None:
-            return errors.problem(503, "No model is deployed. Run `make deploy`; this API takes it up by itself.")
+            return errors.no_model()
         return {"status": "ready", "model_version": service.version}
 
     return health
