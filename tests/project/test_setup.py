@@ -86,6 +86,15 @@ def test_where_no_python_fits_one_line_says_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+def test_a_python_without_its_venv_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = small_project(tmp_path, "3.10", "3.14")
+    (tmp_path / "ensurepip.py").write_text("raise ImportError", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = run_setup(project)
+    assert done.returncode == 1
+    assert "lacks its venv package. Install it (Debian, Ubuntu: `apt-get install python3-venv`)" in done.stderr
+
+
 def test_the_python_named_in_the_project_is_looked_for_first(setup: ModuleType, tmp_path: Path) -> None:
     project = small_project(tmp_path, "3.10", "3.14")
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -93,13 +102,19 @@ def test_the_python_named_in_the_project_is_looked_for_first(setup: ModuleType, 
     assert setup.version_of(setup.find_python(project))[0] == sys.version_info[:2]
 
 
-def test_poetry_is_fetched_where_it_is_missing_and_installs_the_lock(
+def test_poetry_is_fetched_where_it_is_missing_also_by_a_python_without_pip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    without_pip = tmp_path / "without-pip"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", without_pip], check=True)
     project = small_project(tmp_path, "3.10", "3.14")
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (project / ".python-version").write_text(f"{here}\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", f"{without_pip / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr("demo.TEMPLATE", tmp_path / "nowhere")
     done = run_setup(project)
+    assert f"setup     Python {here}" in done.stdout
+    assert str(without_pip) in done.stdout
     assert "Poetry into .poetry/" in done.stdout
     assert (project / ".poetry" / "bin" / "poetry").is_file()
     done = run_setup(project)

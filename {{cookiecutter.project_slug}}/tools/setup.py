@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -29,8 +28,7 @@ def main() -> None:
     project = options.project.resolve()
     python = find_python(project)
     say(f"Python {version_of(python)[1]} at {python}")
-    poetry = find_poetry(project, python)
-    make_environment(project, python)
+    poetry = find_poetry(project, make_environment(project, python))
     command = [poetry, "install", *for_poetry]
     run(command, project, "Installing the locked packages failed; run `make setup` again when the cause is mended.")
 
@@ -42,10 +40,18 @@ def find_python(project: Path) -> str:
     preferred = known.read_text(encoding="utf-8").split()[:1] if known.is_file() else []
     minors = [f"{lowest[0]}.{minor}" for minor in reversed(range(lowest[1], above[1]))]
     ordered = [*preferred, *(minor for minor in minors if minor not in preferred)]
+    incomplete = []
     for candidate in candidates(ordered):
         found = version_of(candidate)
         if found and lowest <= found[0] < above:
-            return found[2]
+            if makes_environments(found[2]):
+                return found[2]
+            incomplete.append(found[2])
+    if incomplete:
+        raise SystemExit(
+            f"setup: {incomplete[0]} lacks its venv package. Install it (Debian, Ubuntu: `apt-get install "
+            f"python3-venv`), then run `make setup` again."
+        )
     wanted = " or ".join(ordered)
     raise SystemExit(
         f"setup: no Python {wanted} on this machine (this is {sys.version.split()[0]}). Install one, for example "
@@ -81,8 +87,8 @@ def candidates(minors: list[str]) -> list[str]:
 
 
 def version_of(command: str) -> tuple[tuple[int, int], str, str] | None:
-    """(major, minor), full version and path of an interpreter that starts and can make environments; else None."""
-    code = "import sys, venv, ensurepip; print(*sys.version_info[:3], sys.executable)"
+    """(major, minor), full version and path of an interpreter; None when it does not start."""
+    code = "import sys; print(*sys.version_info[:3], sys.executable)"
     try:
         done = subprocess.run([command, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
@@ -91,8 +97,16 @@ def version_of(command: str) -> tuple[tuple[int, int], str, str] | None:
     return (int(major), int(minor)), f"{major}.{minor}.{micro}", path
 
 
+def makes_environments(python: str) -> bool:
+    """Debian and Ubuntu ship a Python without its venv package."""
+    return subprocess.run([python, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
+
+
 def find_poetry(project: Path, python: str) -> str:
-    """A Poetry that can read the lock and the index: $POETRY, the one on the path, or a private one."""
+    """A Poetry that can read the lock and the index: $POETRY, the one on the path, or a private one.
+
+    `python` is one that has pip, as that of the environment has; the system's may lack it.
+    """
     mirror = html_only_index(python)
     trust_as_pip_does(python)
     if mirror:
@@ -127,11 +141,13 @@ def poetry_version(command: str) -> tuple[int, int]:
 def html_only_index(python: str) -> str | None:
     """pip's index when it does not speak JSON, which Poetry needs; None when it does or cannot be asked."""
     index = pip_index(python)
+    if not index:
+        return None
     request = urllib.request.Request(f"{index}/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return None if "json" in answer.headers.get("Content-Type", "") else index
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return None
 
 
@@ -144,11 +160,11 @@ def trust_as_pip_does(python: str) -> None:
 
 
 def pip_index(python: str) -> str:
-    """The address of the index that pip installs from, without a slash at its end."""
+    """The address of the index that pip installs from, without a slash at its end; empty where pip cannot say."""
     index = os.environ.get("PIP_INDEX_URL") or pip_setting(python, "global.index-url")
     if not index:
         default = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
-        index = subprocess.run([python, "-c", default], capture_output=True, text=True, check=True).stdout
+        index = subprocess.run([python, "-c", default], capture_output=True, text=True).stdout
     return index.strip().rstrip("/")
 
 
@@ -159,15 +175,15 @@ def pip_setting(python: str, name: str) -> str:
     return found[1] if found else ""
 
 
-def make_environment(project: Path, python: str) -> None:
-    """.venv/, unless there is one of the right Python already."""
+def make_environment(project: Path, python: str) -> str:
+    """.venv/, unless there is one of the right Python already; returns its Python."""
     folder = (project / ".venv").resolve()
-    inside = version_of(str(folder / bin_folder() / "python"))
-    expected = version_of(python)
-    if inside and expected and inside[0] == expected[0]:
-        return
-    say("environment into .venv/")
-    run([python, "-m", "venv", "--clear", str(folder)], project, "The environment .venv could not be made.")
+    inside = folder / bin_folder() / "python"
+    found, expected = version_of(str(inside)), version_of(python)
+    if not (found and expected and found[0] == expected[0]):
+        say("environment into .venv/")
+        run([python, "-m", "venv", "--clear", str(folder)], project, "The environment .venv could not be made.")
+    return str(inside)
 
 
 def bin_folder() -> str:

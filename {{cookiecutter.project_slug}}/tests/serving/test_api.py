@@ -102,6 +102,8 @@ def test_health_readiness_document_and_pages_answer(client: FlaskClient) -> None
     assert client.get("/readyz").get_json() == {"status": "ready", "model_version": "1"}
     document = client.get("/docs/openapi.json").get_json()
     assert set(document["components"]["schemas"]["Row"]["required"]) >= {"carrier", "distance"}
+    refused = document["paths"]["/v1/predict"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]
+    assert refused == {"$ref": "#/components/schemas/Problem"}
     assert b"swagger-ui" in client.get("/docs", follow_redirects=True).data
     page = client.get("/").get_data(as_text=True)
     assert '<select name="carrier"' in page

@@ -17,7 +17,6 @@ def create_app(serving: Serving, service: Service | None, title: str) -> Flask:
         __name__,
         info=Info(title=title, version=service.version if service else "none"),
         doc_prefix="/docs",
-        responses={422: errors.Problem},
         validation_error_callback=errors.invalid_request,
     )
     app.config["MAX_CONTENT_LENGTH"] = serving.max_bytes

@@ -10,7 +10,7 @@ from .service import Service
 
 
 def blueprint(service: Service | None) -> APIBlueprint:
-    health = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")])
+    health = APIBlueprint("health", __name__, abp_tags=[Tag(name="health")], abp_responses={422: errors.Problem})
 
     @health.get("/healthz", summary="The process lives")
     def healthz() -> dict[str, str]:

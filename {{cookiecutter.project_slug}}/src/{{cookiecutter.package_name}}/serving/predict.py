@@ -29,7 +29,13 @@ class Predictions(BaseModel):
 
 
 def blueprint(service: Service, max_rows: int) -> APIBlueprint:
-    api = APIBlueprint("predict", __name__, url_prefix="/v1", abp_tags=[Tag(name="prediction")])
+    api = APIBlueprint(
+        "predict",
+        __name__,
+        url_prefix="/v1",
+        abp_tags=[Tag(name="prediction")],
+        abp_responses={422: errors.Problem},
+    )
     request_model = request_of(service.schema, max_rows)
 
     def predict(body: Any) -> dict[str, Any]:
