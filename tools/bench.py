@@ -95,7 +95,7 @@ def server() -> None:
     starts, memory = [], 0.0
     for _ in range(5):
         began = time.monotonic()
-        with serving(made):
+        with quiet(), serving(made):
             starts.append(time.monotonic() - began)
             memory = max(memory, resident("serving_only serve"))
     line("API from start to ready", f"{statistics.median(starts):.2f} s", "3 s")
