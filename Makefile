@@ -25,8 +25,9 @@ test-fast: .venv/installed ## Run the tests that only render
 lint: .venv/installed ## Run every check that a commit runs, on all files
 	@.venv/bin/pre-commit run --all-files
 
-format: .venv/installed ## Format the code of template and hooks
-	@.venv/bin/ruff format . && .venv/bin/ruff format --config tools/verbatim.toml '{{cookiecutter.project_slug}}/src' '{{cookiecutter.project_slug}}/tools'
+format: .venv/installed ## Format the code of the template and of the project that it emits
+	@.venv/bin/ruff format hooks tests tools
+	@.venv/bin/ruff format --isolated --line-length 120 --target-version py310 '{{cookiecutter.project_slug}}/src' '{{cookiecutter.project_slug}}/tools'
 
 bench: .venv/installed ## Measure speed and size of the demo project (after make demo)
 	@$(PYTHON) tools/bench.py

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from bake import TEMPLATE, bake
+from demo import environment
 
 from ..conftest import BakedProject
 
@@ -78,9 +78,7 @@ def test_every_render_is_clean_by_ruff_and_has_a_lock_that_fits(answers: dict[st
     ruff = str(Path(sys.executable).parent / "ruff")
     project.run(ruff, "check", ".")
     project.run(ruff, "format", "--check", ".")
-    private = TEMPLATE / ".poetry" / "bin" / "poetry"
-    poetry = str(private) if private.exists() else shutil.which("poetry") or "poetry"
-    project.run(poetry, "check", "--lock", "--strict")
+    project.run(environment().get("POETRY", "poetry"), "check", "--lock", "--strict")
 
 
 def test_a_render_is_one_commit_and_clean(baked: BakedProject) -> None:

@@ -107,8 +107,8 @@ def find_poetry(project: Path, python: str) -> str:
 
     `python` is one that has pip, as that of the environment has; the system's may lack it.
     """
-    mirror = html_only_index(python)
     trust_as_pip_does(python)
+    mirror = html_only_index(python)
     if mirror:
         os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
     given = os.environ.get("POETRY")

@@ -5,10 +5,8 @@ What a step needs is imported when it is asked for, so that `--help` and serving
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +27,24 @@ STAGES = {
 }
 
 
-def readable_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
+class ReadableErrors(click.Group):
+    """Every command ends with one line on standard error where it meets a ProjectError."""
+
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return command(*arguments, **options)
+            return super().invoke(ctx)
         except ProjectError as error:
             click.secho(f"error: {error}", fg="red", err=True)
             sys.exit(1)
 
-    return wrapped
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=ReadableErrors, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The steps of this project, each as one command. Run them in the project's folder."""
 
 
 def _stage(name: str, summary: str) -> None:
     @main.command(name, help=summary)
-    @readable_errors
     def command() -> None:
         layout = Layout()
         importlib.import_module(f".pipeline.{name}", __package__).run(configuration.load(layout), layout)
@@ -60,7 +56,6 @@ for _name, _summary in STAGES.items():
 
 @main.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail when params.yaml does not say what conf/ says.")
-@readable_errors
 def compose(check: bool) -> None:
     """Compose conf/ (Hydra) into params.yaml."""
     from . import compose as composing
@@ -68,13 +63,12 @@ def compose(check: bool) -> None:
     if check:
         if not composing.is_current(Layout()):
             raise ProjectError("params.yaml does not say what conf/ says: run `make pipeline` and commit both.")
-    elif composing.write(Layout()):
-        click.echo("compose   params.yaml written from conf/")
+    else:
+        composing.write(Layout())
 
 
 @main.command()
 @click.option("--next", "further", is_flag=True, help="Land one period more than was landed so far.")
-@readable_errors
 def ingest(further: bool) -> None:
     """Land new raw files and put them under DVC."""
     from .pipeline import ingest as ingesting
@@ -83,18 +77,15 @@ def ingest(further: bool) -> None:
 
 
 @main.command()
-@readable_errors
 def pipeline() -> None:
     """Compose conf/ and run the stages that changed, up to the bundle."""
     from . import compose, dvc
 
-    if compose.write(Layout()):
-        click.echo("compose   params.yaml written from conf/")
+    compose.write(Layout())
     dvc.run("repro")
 
 
 @main.command()
-@readable_errors
 def promote() -> None:
     """Register the trained model; make it champion if it passes the gate."""
     from .retraining import promote as promoting
@@ -103,7 +94,6 @@ def promote() -> None:
 
 
 @main.command()
-@readable_errors
 def deploy() -> None:
     """Put the champion's bundle into deploy/; a running API takes it up."""
     from . import deploy as deploying
@@ -115,7 +105,6 @@ def deploy() -> None:
 @main.command()
 @click.option("--host", help="Address to listen on; default: serving.host.")
 @click.option("--port", type=int, help="Port to listen on; default: serving.port.")
-@readable_errors
 def serve(host: str | None, port: int | None) -> None:
     """Serve the deployed model over HTTP until interrupted."""
     from .serving import server
@@ -130,7 +119,6 @@ def serve(host: str | None, port: int | None) -> None:
     type=click.Path(exists=True, path_type=Path),
     help="JSON file with a list of rows; default: the example of the model.",
 )
-@readable_errors
 def predict(url: str | None, rows: Path | None) -> None:
     """Ask the running API for predictions and print the answer."""
     from .serving import client
@@ -140,7 +128,6 @@ def predict(url: str | None, rows: Path | None) -> None:
 
 
 @main.command()
-@readable_errors
 def monitor() -> None:
     """Compare the logged predictions with the model's own reference; write one drift report."""
     from .monitoring import drift
@@ -149,7 +136,6 @@ def monitor() -> None:
 
 
 @main.command()
-@readable_errors
 def retrain() -> None:
     """Decide whether to retrain; if so: ingest, pipeline, gate, deploy."""
     from .retraining import loop
@@ -159,7 +145,6 @@ def retrain() -> None:
 
 @main.command()
 @click.option("--months", type=click.IntRange(1), default=2, show_default=True, help="Months of production to replay.")
-@readable_errors
 def simulate(months: int) -> None:
     """Replay the next months through the live API: predict, monitor, decide, retrain."""
     from .retraining import simulation

@@ -37,14 +37,19 @@ def composed(layout: Layout, overrides: list[str] | None = None) -> str:
 
 def is_current(layout: Layout) -> bool:
     """Whether params.yaml says what conf/ says."""
-    return layout.params.is_file() and layout.params.read_text(encoding="utf-8") == composed(layout)
+    return _says(layout, composed(layout))
 
 
 def write(layout: Layout) -> bool:
     """Bring params.yaml up to date; True if it changed."""
     text = composed(layout)
-    if layout.params.is_file() and layout.params.read_text(encoding="utf-8") == text:
+    if _says(layout, text):
         return False
     with replacing(layout.params) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    print("compose   params.yaml written from conf/", flush=True)
     return True
+
+
+def _says(layout: Layout, text: str) -> bool:
+    return layout.params.is_file() and layout.params.read_text(encoding="utf-8") == text

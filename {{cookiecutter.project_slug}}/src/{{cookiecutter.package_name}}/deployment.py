@@ -31,6 +31,14 @@ def read(layout: Layout) -> Deployment | None:
         raise ProjectError(f"{layout.deployment} is damaged, run `make deploy`: {error}") from error
 
 
+def required(layout: Layout) -> Deployment:
+    """The current deployment. Raises ProjectError before the first."""
+    current = read(layout)
+    if current is None:
+        raise ProjectError("No model is deployed: run `make promote deploy` first.")
+    return current
+
+
 def write(deployment: Deployment, layout: Layout) -> None:
     with replacing(layout.deployment) as temporary:
         temporary.write_text(deployment.model_dump_json(indent=2) + "\n", encoding="utf-8")

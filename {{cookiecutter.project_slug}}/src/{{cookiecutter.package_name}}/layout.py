@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PACKAGE = __name__.split(".")[0]
+"""The name of this package, which the registered model and the title of the API carry too."""
+
 
 @dataclass(frozen=True)
 class Layout:

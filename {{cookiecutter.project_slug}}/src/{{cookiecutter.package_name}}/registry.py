@@ -14,13 +14,13 @@ import pandas as pd
 import yaml
 
 from .config import Config
-from .layout import Layout
+from .layout import PACKAGE, Layout
 from .models import automl
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MODEL = (__package__ or "model").split(".")[0]
+MODEL = PACKAGE
 """The experiment and the registered model carry the name of the package."""
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -51,7 +51,7 @@ def log_training(
     mlflow = _mlflow(layout)
     with mlflow.start_run() as run:
         mlflow.log_params(_flat(config.model_dump(mode="json")))
-        mlflow.log_dict(yaml.safe_load(layout.params.read_text(encoding="utf-8")), "params.yaml")
+        mlflow.log_artifact(str(layout.params))
         mlflow.set_tags({"git_revision": git_revision(layout), **dvc_hashes(layout)})
         source = str(layout.splits / "train.parquet")
         mlflow.log_input(

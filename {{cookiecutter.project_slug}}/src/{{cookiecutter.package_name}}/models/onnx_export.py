@@ -9,7 +9,7 @@ in, or imputed. The steps behind (scalers and the like) and the estimator are co
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -48,7 +48,6 @@ class NotPortableError(ProjectError):
 class NumberProbe:
     """A numeric column: what a missing value becomes, and where the value comes out (None: dropped)."""
 
-    name: str
     rounds: bool
     fill: float
     position: int | None
@@ -68,10 +67,9 @@ class CategoryProbe:
 class Probes:
     """What the probed steps do: every output column is a number, a table entry or a constant."""
 
-    numbers: list[NumberProbe] = field(default_factory=list)
-    categories: list[CategoryProbe] = field(default_factory=list)
-    width: int = 0
-    constants: np.ndarray = field(default_factory=lambda: np.empty(0))
+    numbers: list[NumberProbe]
+    categories: list[CategoryProbe]
+    constants: np.ndarray
 
 
 def export(
@@ -119,7 +117,7 @@ def probe(head: list[tuple[str, Any]], rows: pd.DataFrame, floating: np.dtype) -
             categories.append(_probe_category(head, base, name, list(rows[name].dropna().unique())))
         else:
             numbers.append(_probe_number(head, base, name, rows[name], floating))
-    return Probes(numbers, categories, len(neutral), neutral)
+    return Probes(numbers, categories, neutral)
 
 
 def _probe_category(head: list[tuple[str, Any]], base: pd.DataFrame, name: str, seen: list[Any]) -> CategoryProbe:
@@ -137,11 +135,11 @@ def _probe_number(
     varying = _varying(outputs)
     rounds = values.dtype.kind == "f"
     if not varying:
-        return NumberProbe(name, rounds, 0.0, None)
+        return NumberProbe(rounds, 0.0, None)
     if len(varying) > 1 or not np.array_equal(outputs[:, varying[0]], chosen.to_numpy(np.float64)):
         raise NotPortableError(f"The numeric column {name} does not pass through the preparation unchanged.")
     missing = pd.Series([np.nan, float(chosen[0])], dtype=values.dtype if rounds else floating)
-    return NumberProbe(name, rounds, float(_outputs(head, base, name, missing)[0, varying[0]]), varying[0])
+    return NumberProbe(rounds, float(_outputs(head, base, name, missing)[0, varying[0]]), varying[0])
 
 
 def _outputs(head: list[tuple[str, Any]], base: pd.DataFrame, name: str, values: pd.Series) -> np.ndarray:
@@ -182,8 +180,8 @@ def _lookup(graph: Graph, probes: Probes) -> str:
         blocks.append(graph.op("Gather", graph.constant(category.outputs), index, axis=0))
         order |= {position: width + i for i, position in enumerate(category.positions)}
         width += len(category.positions)
-    matrix = graph.columns(graph.concat(blocks), [order.get(position, 0) for position in range(probes.width)])
-    fixed = np.array([[position not in order for position in range(probes.width)]])
+    matrix = graph.columns(graph.concat(blocks), [order.get(position, 0) for position in range(len(probes.constants))])
+    fixed = np.array([[position not in order for position in range(len(probes.constants))]])
     if not fixed.any():
         return matrix
     return graph.op("Where", graph.constant(fixed), graph.constant(np.where(fixed, probes.constants, 0.0)), matrix)

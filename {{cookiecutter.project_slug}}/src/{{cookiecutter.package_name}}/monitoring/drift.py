@@ -15,7 +15,6 @@ import pandas as pd
 
 from .. import deployment
 from ..config import Config, Monitoring
-from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..models.bundle import REFERENCE
 from .store import Prediction, PredictionLog
@@ -46,9 +45,7 @@ class DriftReport:
 
 def run(config: Config, layout: Layout) -> DriftReport:
     """Writes results/monitoring/drift.json and, with a verdict, drift.html."""
-    current = deployment.read(layout)
-    if current is None:
-        raise ProjectError("No model is deployed, so there is nothing to monitor: run `make promote deploy` first.")
+    current = deployment.required(layout)
     reference = pd.read_parquet(layout.deploy / current.bundle / REFERENCE)
     log = PredictionLog(config.monitoring.prediction_log, layout)
     logged = as_frame(log.newest(current.version, config.monitoring.window), reference)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from .. import compose, deploy, deployment, dvc, sources
 from ..config import Config
-from ..errors import ProjectError
 from ..layout import Layout
 from ..monitoring import drift
 from ..monitoring.store import PredictionLog
@@ -26,9 +25,7 @@ class Round:
 
 def run(config: Config, layout: Layout) -> Round:
     """One round. Raises ProjectError when a step fails; the deployed model then goes on."""
-    current = deployment.read(layout)
-    if current is None:
-        raise ProjectError("No model is deployed, so there is nothing to retrain: run `make promote deploy` first.")
+    current = deployment.required(layout)
     report = drift.run(config, layout)
     print(report.sentence)
     decision = decide(state_of(config, layout, current.version, report), config.retraining)

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from .. import deployment, sources
 from ..config import Config
 from ..errors import ProjectError
-from ..layout import Layout, replacing
+from ..layout import PACKAGE, Layout, replacing
 from ..pipeline import exploit, format, trust
 from ..pipeline.export import as_rows
 from ..serving import client
@@ -33,8 +33,7 @@ START_SECONDS = 60
 
 def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
-    if deployment.read(layout) is None:
-        raise ProjectError("No model is deployed: run `make promote deploy` first.")
+    deployment.required(layout)
     periods = sources.waiting_periods(config.source, layout)[:months]
     if not periods:
         raise ProjectError("All bundled months are landed, so none is left to replay.")
@@ -94,8 +93,7 @@ def live_api(layout: Layout) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    package = (__package__ or "").split(".")[0]
-    command = [sys.executable, "-m", package, "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", PACKAGE, "serve", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, cwd=layout.root)
     try:
         wait_until_ready(url, process)

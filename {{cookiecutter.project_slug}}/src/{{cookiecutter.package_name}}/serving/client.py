@@ -47,7 +47,5 @@ def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def example(layout: Layout) -> dict[str, Any]:
     """A real row, from the schema of the deployed model."""
-    current = deployment.read(layout)
-    if current is None:
-        raise ProjectError("No model is deployed: run `make deploy` first.")
+    current = deployment.required(layout)
     return dict(bundle.load(layout.deploy / current.bundle).schema.example)

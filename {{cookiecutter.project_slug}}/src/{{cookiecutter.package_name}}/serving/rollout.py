@@ -14,7 +14,7 @@ from .. import config as configuration
 from .. import deployment
 from ..config import Config
 from ..errors import ProjectError
-from ..layout import Layout
+from ..layout import PACKAGE, Layout
 from ..models import bundle
 from ..monitoring.store import PredictionLog
 from .app import create_app
@@ -35,7 +35,7 @@ class Rollout:
 
     def __init__(self, config: Config, layout: Layout) -> None:
         self._serving = config.serving
-        self._title = (__package__ or "model").split(".")[0].replace("_", " ")
+        self._title = PACKAGE.replace("_", " ")
         self._layout = layout
         self._log = PredictionLog(config.monitoring.prediction_log, layout)
         self._lock = threading.Lock()
