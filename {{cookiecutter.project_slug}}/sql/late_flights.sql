@@ -27,4 +27,3 @@ from flights as f
 left join weather as w using (origin, time_hour)
 left join planes as p using (tailnum)
 where f.arr_delay is not null
-order by scheduled_departure, f.origin, f.carrier, f.flight

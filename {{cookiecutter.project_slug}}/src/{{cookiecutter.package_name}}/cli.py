@@ -19,8 +19,10 @@ from .layout import Layout
 STAGES = {
     "format": "Type the landed files: landing zone to formatted zone.",
     "trust": "Drop duplicates, quarantine bad rows: formatted zone to trusted zone.",
-    "exploit": "Join the trusted tables by SQL: trusted zone to exploitation zone.",
-    "split": "Cut train, validation and test in the order of time.",
+    "exploit": "Run the views of sql/: trusted zone to exploitation zone.",
+    "profile": "Describe every column of every zone, in numbers and pictures.",
+    "split": "Cut train, validation and test, and choose the features.",
+    "leakage": "Find features that know the answer already.",
     "train": "Search the best model with PyCaret and log it to MLflow.",
     "evaluate": "Measure the model on the hold-out.",
     "export": "Write the portable bundle and prove that it answers the same.",
@@ -69,20 +71,55 @@ def compose(check: bool) -> None:
 
 @main.command()
 @click.option("--next", "further", is_flag=True, help="Land one period more than was landed so far.")
-def ingest(further: bool) -> None:
-    """Land new raw files and put them under DVC."""
+@click.argument("sources", nargs=-1)
+def ingest(sources: tuple[str, ...], further: bool) -> None:
+    """Land what is new of every source that is due, or of SOURCES, and put it under DVC."""
+    from . import compose
     from .pipeline import ingest as ingesting
 
-    ingesting.run(configuration.load(Layout()), Layout(), further=further)
+    compose.write(Layout())
+    ingesting.run(configuration.load(Layout()), Layout(), further=further, only=sources)
+
+
+@main.command()
+@click.option("--write", is_flag=True, help="Replace the files that differ from the landed data.")
+@click.argument("table", required=False)
+def schema(table: str | None, write: bool) -> None:
+    """Make the schemas that are missing; show how the others (or that of TABLE) differ from the landed data."""
+    from .pipeline import infer
+
+    infer.run(configuration.load(Layout()), Layout(), only=table, write=write)
 
 
 @main.command()
 def pipeline() -> None:
-    """Compose conf/ and run the stages that changed, up to the bundle."""
-    from . import compose, dvc
+    """Compose conf/, make schemas that are missing, and run the stages that changed, up to the bundle."""
+    from .pipeline import whole
 
-    compose.write(Layout())
-    dvc.run("repro")
+    whole.run(Layout())
+
+
+@main.command()
+@click.argument("question", required=False)
+@click.option("--csv", is_flag=True, help="Print the answer as CSV.")
+def sql(question: str | None, csv: bool) -> None:
+    """Answer an SQL QUESTION about the zones; without one, open DuckDB on them."""
+    from . import warehouse
+
+    if question is None:
+        warehouse.open_shell(Layout())
+    else:
+        click.echo(warehouse.ask(question, Layout(), csv=csv), nl=not csv)
+
+
+@main.command()
+@click.argument("prediction", required=False)
+@click.option("--version", help="A version of the model, instead of a prediction.")
+def lineage(prediction: str | None, version: str | None) -> None:
+    """Trace a PREDICTION (its id; default: the newest) back: model, run, settings, data, landed files."""
+    from . import lineage as tracing
+
+    click.echo(tracing.trace(configuration.load(Layout()), Layout(), prediction, version))
 
 
 @main.command()

@@ -3,30 +3,154 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ProjectError
 from .layout import Layout
+from .names import snake_case
+
+Name = Annotated[str, AfterValidator(snake_case)]
+"""A table or column as the zones spell it, however it is written in `conf/`."""
 
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Reading(Section):
+    """How the files of a source are written; `auto` is detected in the files themselves."""
+
+    format: Literal["auto", "csv", "json", "jsonl", "parquet", "excel"] = "auto"
+    encoding: str = "auto"
+    separator: str = "auto"
+    decimal: Literal["auto", ".", ","] = "auto"
+    dates: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
+    sheet: str | int = 0
+
+
 class Table(Section):
-    files: str
-    key: tuple[str, ...] = Field(min_length=1)
+    """`files` is a name or a pattern with `*`; `{period}` in it stands for YYYY-MM."""
+
+    files: str = "*"
+    key: tuple[Name, ...] = ()
 
 
-class Source(Section):
-    name: str
-    folder: Path
-    first_periods: int = Field(ge=1)
-    tables: dict[str, Table]
+class Fetching(Section):
+    """What every source says: how its files are written, and after how many hours `ingest` asks it again."""
+
+    read: Reading = Reading()
+    every_hours: float = Field(default=0, ge=0)
+
+
+class OneTable(Fetching):
+    """A source of one table, which carries the name of the source unless `table` gives another."""
+
+    table: Name | None = None
+    key: tuple[Name, ...] = ()
+
+    def tables_of(self, source: str) -> dict[str, Table]:
+        return {self.table or snake_case(source): Table(key=self.key)}
+
+
+class FolderSource(Fetching):
+    kind: Literal["folder"]
+    path: str
+    options: dict[str, Any] = {}
+    first_periods: int | None = Field(default=None, ge=1)
+    tables: dict[Name, Table] = Field(min_length=1)
+
+    def tables_of(self, source: str) -> dict[str, Table]:
+        return self.tables
+
+
+class FileSource(OneTable):
+    kind: Literal["file"]
+    path: str
+    options: dict[str, Any] = {}
+
+
+class Auth(Section):
+    """The secret is read from the environment variable `env`; `name` is the header or parameter that takes it."""
+
+    kind: Literal["bearer", "header", "parameter"]
+    env: str
+    name: str = "X-API-Key"
+
+
+class Pagination(Section):
+    """`page` counts pages, `offset` rows; `cursor` is read from the answer at `next`, `link` from its Link header."""
+
+    kind: Literal["none", "page", "offset", "cursor", "link"] = "none"
+    parameter: str = "page"
+    size_parameter: str | None = None
+    size: int = Field(default=100, ge=1)
+    start: int = 1
+    next: str = "next"
+    max_pages: int = Field(default=10_000, ge=1)
+
+
+class Watermark(Section):
+    """Rows with a greater `column` than was landed are new; a REST source is told so in `parameter`."""
+
+    column: str
+    parameter: str | None = None
+
+
+class Politeness(Section):
+    """Requests a second, seconds without an answer, attempts after a failure, first pause between them in seconds."""
+
+    per_second: float = Field(default=5, gt=0)
+    timeout: float = Field(default=30, gt=0)
+    retries: int = Field(default=5, ge=0)
+    back_off: float = Field(default=0.5, ge=0)
+
+
+class RestSource(OneTable):
+    kind: Literal["rest"]
+    url: str
+    records: str = ""
+    parameters: dict[str, str | int | float] = {}
+    pagination: Pagination = Pagination()
+    auth: Auth | None = None
+    watermark: Watermark | None = None
+    requests: Politeness = Politeness()
+
+
+class SqlSource(OneTable):
+    """`url` is an SQLAlchemy URL; with a password in it, name the environment variable that holds it as `url_env`."""
+
+    kind: Literal["sql"]
+    url: str | None = None
+    url_env: str | None = None
+    query: str | None = None
+    from_table: str | None = None
+    watermark: Watermark | None = None
+    chunk_rows: int = Field(default=50_000, ge=1)
+
+    @model_validator(mode="after")
+    def says_where_and_what(self) -> SqlSource:
+        if (self.url is None) == (self.url_env is None):
+            raise ValueError("give url or url_env, one of them")
+        if (self.query is None) == (self.from_table is None):
+            raise ValueError("give query or from_table, one of them")
+        return self
+
+
+class HtmlSource(OneTable):
+    """The `number`th table (1 = first) of a page that holds the text `match`."""
+
+    kind: Literal["html"]
+    url: str
+    match: str = ".+"
+    number: int = Field(default=1, ge=1)
+    requests: Politeness = Politeness()
+
+
+Source = Annotated[FolderSource | FileSource | RestSource | SqlSource | HtmlSource, Field(discriminator="kind")]
 
 
 class Trust(Section):
@@ -34,20 +158,26 @@ class Trust(Section):
 
 
 class Task(Section):
+    """What is to be learnt from which view. `positive` is the class whose probability is reported; null: the rarest."""
+
     kind: Literal["classification"]
-    view: str
-    target: str
-    positive: str
-    time: str
-    identifiers: tuple[str, ...]
+    view: Name
+    target: Name
+    positive: str | None
+    key: tuple[Name, ...] = ()
+    time: Name | None = None
+    group: Name | None = None
+    leave_out: tuple[Name, ...] = ()
 
     @property
     def not_features(self) -> frozenset[str]:
-        """The columns of the view that a model must not learn from."""
-        return frozenset({self.target, self.time, *self.identifiers})
+        """The columns of the view that a model must not learn from, by configuration."""
+        named = {self.target, self.time, self.group, *self.leave_out}
+        return frozenset(name for name in named if name)
 
 
 class Split(Section):
+    method: Literal["time", "random", "stratified", "group"]
     validation: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)
 
@@ -56,6 +186,21 @@ class Split(Section):
         if self.validation + self.test >= 1:
             raise ValueError("validation + test must be below 1, or nothing is left to train on")
         return self
+
+
+class Leakage(Section):
+    """From which score (0.5 = chance, 1 = perfect) one feature alone is a leak, and what a leak does."""
+
+    max_score: float = Field(gt=0.5, le=1)
+    sample_rows: int = Field(ge=100)
+    action: Literal["stop", "warn"]
+
+
+class Engine(Section):
+    """`memory` is what DuckDB may take before it goes to disk; `threads` null: all processors."""
+
+    memory: str
+    threads: int | None = Field(ge=1)
 
 
 class AutoML(Section):
@@ -95,15 +240,39 @@ class Retraining(Section):
 class Config(Section):
     """All that `conf/` can say, one field per group."""
 
-    source: Source
+    sources: dict[Name, Source] = Field(min_length=1)
     trust: Trust
     task: Task
     split: Split
+    leakage: Leakage
+    engine: Engine
     automl: AutoML
     serving: Serving
     monitoring: Monitoring
     retraining: Retraining
     seed: int = Field(ge=0)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table of every source."""
+        return {name: table for key, source in self.sources.items() for name, table in source.tables_of(key).items()}
+
+    @model_validator(mode="after")
+    def names_each_table_once(self) -> Config:
+        names = [name for key, source in self.sources.items() for name in source.tables_of(key)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources bring a table {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def names_what_the_split_goes_by(self) -> Config:
+        if self.split.method in ("time", "group") and getattr(self.task, self.split.method) is None:
+            raise ValueError(
+                f"split.method is {self.split.method}, so task.{self.split.method} must name a column; "
+                "or choose another file of conf/split/"
+            )
+        return self
 
 
 def load(layout: Layout) -> Config:
@@ -121,26 +290,28 @@ def parse(values: Any, where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {_explain(problem)}" for problem in error.errors()]
+        lines = [f"  {explain(problem, Config)}" for problem in error.errors()]
         raise ProjectError(
             f"{where} has {len(lines)} wrong key(s); correct them in conf/:\n" + "\n".join(lines)
         ) from error
 
 
-def _explain(problem: Any) -> str:
+def explain(problem: Any, model: type[BaseModel]) -> str:
+    """One problem that pydantic has found in a `model`, in one line."""
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        known = _fields_beside(problem["loc"])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        close = difflib.get_close_matches(str(problem["loc"][-1]), _fields_beside(problem["loc"], model), n=1)
         return f"{path}: no such key" + (f"; did you mean {close[0]}?" if close else "")
     if problem["type"] == "missing":
         return f"{path}: missing"
+    if problem["type"] == "value_error":
+        return f"{path}: {problem['ctx']['error']}".removeprefix(": ")
     return f"{path}: {problem['msg']}, got {problem['input']!r}"
 
 
-def _fields_beside(path: tuple[int | str, ...]) -> list[str]:
-    model: Any = Config
+def _fields_beside(path: tuple[int | str, ...], model: Any) -> list[str]:
+    """The keys that are known where the last part of `path` stands; none inside a choice or a mapping."""
     for part in path[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else Table
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
     return list(getattr(model, "model_fields", {}))

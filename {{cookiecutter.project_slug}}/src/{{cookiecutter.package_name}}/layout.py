@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+REPLACED = "replaced"
 
 PACKAGE = __name__.split(".")[0]
 """The name of this package, which the registered model and the title of the API carry too."""
@@ -40,6 +43,24 @@ class Layout:
     @property
     def landing(self) -> Path:
         return self.root / "data" / "landing"
+
+    @property
+    def incoming(self) -> Path:
+        """Where a fetch writes before its files are whole; never versioned, emptied by the next one."""
+        return self.root / "data" / ".incoming"
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into its memory."""
+        return self.root / "data" / ".spill"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "data" / ".locks"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "data" / "warehouse.duckdb"
 
     @property
     def formatted(self) -> Path:
@@ -74,6 +95,10 @@ class Layout:
         return self.root / "results"
 
     @property
+    def governance(self) -> Path:
+        return self.results / "governance"
+
+    @property
     def deploy(self) -> Path:
         return self.root / "deploy"
 
@@ -86,18 +111,41 @@ class Layout:
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it takes the place of `target`.
 
-    The body writes a file or makes a folder there. On an error `target` is left as it was.
+    The body writes a file or makes a folder there. On an error, or when the process is killed,
+    `target` is left as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    _clear_after_the_dead(target)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-{os.getpid()}-", dir=target.parent))
     try:
         temporary = scratch / target.name
         yield temporary
         if target.is_dir():
-            target.rename(scratch / "replaced")
+            target.rename(scratch / REPLACED)
         temporary.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _clear_after_the_dead(target: Path) -> None:
+    """Remove what killed processes have left beside `target`, and give back what they had put aside."""
+    for scratch in target.parent.glob(f".{target.name}-*-*"):
+        owner = scratch.name.removeprefix(f".{target.name}-").split("-")[0]
+        if not owner.isdigit() or _is_alive(int(owner)):
+            continue
+        if not target.exists() and (scratch / REPLACED).exists():
+            (scratch / REPLACED).rename(target)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_json(target: Path, value: Any) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import yaml
 
+from . import governance
 from .config import Config
+from .errors import ProjectError
 from .layout import PACKAGE, Layout
 from .models import automl
 
@@ -52,7 +52,7 @@ def log_training(
     with mlflow.start_run() as run:
         mlflow.log_params(_flat(config.model_dump(mode="json")))
         mlflow.log_artifact(str(layout.params))
-        mlflow.set_tags({"git_revision": git_revision(layout), **dvc_hashes(layout)})
+        mlflow.set_tags({"git_revision": governance.git_revision(layout), **governance.dvc_hashes(layout)})
         source = str(layout.splits / "train.parquet")
         mlflow.log_input(
             mlflow.data.from_pandas(train, source=source, targets=config.task.target, name="train"), context="training"
@@ -99,6 +99,27 @@ def with_alias(layout: Layout, alias: str) -> Version | None:
     return _version(layout, aliases[alias]) if alias in aliases else None
 
 
+@dataclass(frozen=True)
+class Run:
+    """The training run of a version; `tags` hold the revision and the hashes of the data."""
+
+    run_id: str
+    tags: Mapping[str, str]
+
+
+def run_of(layout: Layout, number: str) -> Run:
+    """The run that trained a version. Raises ProjectError when there is no such version."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run_id = _version(layout, number).run_id
+        return Run(run_id, dict(_client(layout).get_run(run_id).data.tags))
+    except MlflowException as error:
+        raise ProjectError(
+            f"The registry has no version {number} of {MODEL}; `make mlflow` shows those that it has."
+        ) from error
+
+
 def register(layout: Layout, run_id: str) -> Version:
     """Make the run's model a version; a run is registered once."""
     existing = version_of_run(layout, run_id)
@@ -129,35 +150,6 @@ def download_bundle(layout: Layout, version: Version, target: Path) -> Path:
     return Path(
         mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="bundle", dst_path=str(target))
     )
-
-
-def git_revision(layout: Layout) -> str:
-    """The commit, with `-dirty` when files differ from it; `none` outside a repository."""
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=layout.root, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        return "none"
-    return described.stdout.strip()
-
-
-def dvc_hashes(layout: Layout) -> dict[str, str]:
-    """Path to MD5 of what the stages before training wrote, from dvc.lock and the landing's .dvc file."""
-    hashes: dict[str, str] = {}
-    landing = layout.root / "data" / "landing.dvc"
-    if landing.is_file():
-        hashes |= {f"dvc.data/{out['path']}": out["md5"] for out in _yaml(landing)["outs"]}
-    lock = layout.root / "dvc.lock"
-    if lock.is_file():
-        outs = [out for stage in _yaml(lock)["stages"].values() for out in stage.get("outs", [])]
-        hashes |= {f"dvc.{out['path']}": out["md5"] for out in outs if out["path"].startswith("data/")}
-    return hashes
-
-
-def _yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _mlflow(layout: Layout) -> Any:

@@ -39,6 +39,11 @@ class Model:
     dtypes: dict[str, np.dtype | pd.CategoricalDtype]
 
     @property
+    def positive(self) -> str:
+        """The class whose probability is reported: the last one."""
+        return self.classes[-1]
+
+    @property
     def estimator(self) -> Any:
         """The last step of the pipeline: the model itself."""
         return self.pipeline.steps[-1][1]
@@ -76,17 +81,33 @@ class Search:
     leaderboard: pd.DataFrame
 
 
-def search(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> Search:
-    """Compare the configured models in the order of time, improve the best, fit it on everything.
+FOLDS = {"time": "timeseries", "random": "kfold", "stratified": "stratifiedkfold", "group": "groupkfold"}
+"""The folds of the cross-validation are cut as the parts are."""
 
-    `train` and `validation` hold features and target. Same rows, configuration and seed give the same
+
+def search(
+    config: AutoML,
+    task: Task,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    seed: int,
+    *,
+    method: str = "time",
+    groups: pd.Series | None = None,
+) -> Search:
+    """Compare the configured models, improve the best, fit it on everything.
+
+    `train` and `validation` hold features and target; `method` says how they were split, and `groups` the group
+    of each row of `train` where that was by group. Same rows, configuration and seed give the same
     result. Raises ProjectError for an unknown model, metric or argument of setup, and when no model could be fitted.
     """
     if config.sample_rows and config.sample_rows < len(train):
         train = train.sample(config.sample_rows, random_state=seed).sort_index()
-    classes = (*sorted(set(train[task.target]) - {task.positive}), task.positive)
+        groups = None if groups is None else groups[train.index]
+    positive = task.positive or str(train[task.target].value_counts().sort_index().idxmin())
+    classes = (*sorted(set(train[task.target]) - {positive}), positive)
     train, validation = (_numbered(rows, task.target, classes) for rows in (train, validation))
-    experiment = _experiment(config, task, train, validation, seed)
+    experiment = _experiment(config, task, train, validation, seed, method, groups)
     fitted, leaderboard = _compare(experiment, config)
     best = fitted[leaderboard["id"].iloc[0]]
     if config.tune_iterations:
@@ -137,7 +158,13 @@ def _numbered(rows: pd.DataFrame, target: str, classes: tuple[str, ...]) -> pd.D
 
 
 def _experiment(
-    config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int
+    config: AutoML,
+    task: Task,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    seed: int,
+    method: str,
+    groups: pd.Series | None,
 ) -> ClassificationExperiment:
     _without_log_file()
     from pycaret.classification import ClassificationExperiment
@@ -149,7 +176,9 @@ def _experiment(
         "index": False,
         "session_id": seed,
         "fold": config.folds,
-        "fold_strategy": "timeseries",
+        "fold_strategy": FOLDS[method],
+        "fold_groups": groups,
+        "fold_shuffle": method in ("random", "stratified"),
         "data_split_shuffle": False,
         **ALWAYS,
     }

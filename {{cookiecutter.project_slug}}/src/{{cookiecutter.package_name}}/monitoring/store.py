@@ -67,15 +67,25 @@ class PredictionLog:
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [
-            Prediction(row.prediction_id, row.model_version, row.inputs, row.label, row.probability)
-            for row in reversed(rows)
-        ]
+        return [_prediction(row) for row in reversed(rows)]
+
+    def find(self, prediction_id: str | None) -> Prediction | None:
+        """The prediction with that id, or the newest one; None where there is none."""
+        query = sa.select(PREDICTIONS).order_by(PREDICTIONS.c.position.desc()).limit(1)
+        if prediction_id is not None:
+            query = query.where(PREDICTIONS.c.prediction_id == prediction_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return _prediction(row) if row else None
 
     def count(self, model_version: str) -> int:
         query = sa.select(sa.func.count()).where(PREDICTIONS.c.model_version == model_version)
         with self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
+
+
+def _prediction(row: Any) -> Prediction:
+    return Prediction(row.prediction_id, row.model_version, row.inputs, row.label, row.probability)
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

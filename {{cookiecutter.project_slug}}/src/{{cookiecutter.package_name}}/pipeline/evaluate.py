@@ -10,23 +10,25 @@ from matplotlib.figure import Figure
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
+from .. import governance
 from ..config import Config
 from ..layout import Layout, replacing, write_json
+from ..locks import exclusive
 from ..models import automl
 from . import split
 
 
 def run(config: Config, layout: Layout) -> None:
-    test = split.read(config, layout, "test")
-    model = automl.load(layout.trained / "model.joblib")
-    positive = model.classes.index(config.task.positive)
-    probability = model.predict_proba(test.drop(columns=config.task.target))[:, positive]
-    late = (test[config.task.target] == config.task.positive).to_numpy()
-    write_json(layout.results / "metrics.json", hold_out_metrics(late, probability))
-    with replacing(layout.results / "plots") as plots:
-        plots.mkdir()
-        write_plots(late, probability, config.task.positive, plots)
-    print(f"evaluate  AUC {metrics.roc_auc_score(late, probability):.4f} on {len(test):,} rows of the hold-out")
+    with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
+        test = split.read(config, layout, "test")
+        model = automl.load(layout.trained / "model.joblib")
+        probability = model.predict_proba(test.drop(columns=config.task.target))[:, -1]
+        actual = (test[config.task.target] == model.positive).to_numpy()
+        write_json(layout.results / "metrics.json", hold_out_metrics(actual, probability))
+        with replacing(layout.results / "plots") as plots:
+            plots.mkdir()
+            write_plots(actual, probability, model.positive, plots)
+        print(f"evaluate  AUC {metrics.roc_auc_score(actual, probability):.4f} on {len(test):,} rows of the hold-out")
 
 
 def hold_out_metrics(actual: np.ndarray, probability: np.ndarray) -> dict[str, float]:

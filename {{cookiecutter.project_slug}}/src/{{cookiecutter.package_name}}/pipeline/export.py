@@ -10,10 +10,11 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from .. import registry
+from .. import governance, registry
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
+from ..locks import exclusive
 from ..models import automl, bundle, onnx_export
 from ..models.automl import Model
 from . import split
@@ -25,15 +26,18 @@ REFERENCE_ROWS = 5000
 
 
 def run(config: Config, layout: Layout) -> None:
-    parts = {part: split.read(config, layout, part) for part in split.PARTS}
-    model = automl.load(layout.trained / "model.joblib")
-    run_id = json.loads((layout.trained / "run.json").read_text(encoding="utf-8"))["run_id"]
-    metrics = json.loads((layout.results / "metrics.json").read_text(encoding="utf-8"))
-    origin = {"run_id": run_id, "git_revision": registry.git_revision(layout), "metrics": metrics}
-    parity = write(config, model, parts, origin, layout.bundle)
-    write_json(layout.results / "parity.json", parity)
-    registry.log_evaluation(layout, run_id, metrics)
-    print(f"export    bundle accepted: {parity['rows']:,} rows, largest difference {parity['largest_difference']:.1e}")
+    with exclusive("export", layout), governance.recorded("export", layout, layout.splits, layout.trained):
+        parts = {part: split.read(config, layout, part) for part in split.PARTS}
+        model = automl.load(layout.trained / "model.joblib")
+        run_id = json.loads((layout.trained / "run.json").read_text(encoding="utf-8"))["run_id"]
+        metrics = json.loads((layout.results / "metrics.json").read_text(encoding="utf-8"))
+        origin = {"run_id": run_id, "git_revision": governance.git_revision(layout), "metrics": metrics}
+        parity = write(config, model, parts, origin, layout.bundle)
+        write_json(layout.results / "parity.json", parity)
+        registry.log_evaluation(layout, run_id, metrics)
+        print(
+            f"export    bundle accepted: {parity['rows']:,} rows, largest difference {parity['largest_difference']:.1e}"
+        )
 
 
 def write(
@@ -50,7 +54,7 @@ def write(
     )
     converted, schema, parity = portable(config, model, features, test)
     reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
-    answers = model.predict_proba(reference)[:, schema["classes"].index(config.task.positive)]
+    answers = model.predict_proba(reference)[:, -1]
     with replacing(target) as folder:
         folder.mkdir()
         onnx.save(converted, folder / bundle.MODEL)
@@ -77,7 +81,7 @@ def portable(
             converted, columns = onnx_export.export(model, features, precision)
             schema = {
                 "target": config.task.target,
-                "positive": config.task.positive,
+                "positive": model.positive,
                 "classes": list(model.classes),
                 "columns": columns,
                 "example": as_rows(split.most_complete(test, 1))[0],

@@ -1,108 +1,213 @@
 """Landing zone in, formatted zone out: every table typed, as Parquet, each row with its origin.
 
-A value that is not of its column's type sends its row to data/quarantine/format, with the reason.
+A landed file becomes one Parquet file in `data/formatted/<table>/`; several are read at once. A row that is no
+row, or has a value that is not of its column's type, goes to data/quarantine/format with the reason.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from .. import sources
-from ..config import Config
+from .. import governance, landing
+from ..config import Config, Reading
 from ..errors import ProjectError
-from ..layout import Layout, replacing
-from . import contracts
+from ..layout import Layout, replacing, write_json
+from ..locks import exclusive
+from ..progress import watching
+from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted, text
+from . import notation, quarantine, readers, schema
+from .notation import Notation
+from .readers import Raw
+from .schema import Schema
 
-DUCKDB_TYPES = {
-    "Int64": "BIGINT",
-    "int64": "BIGINT",
-    "Float64": "DOUBLE",
-    "float64": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "bool": "BOOLEAN",
-    "datetime64[ns]": "TIMESTAMP",
-    "str": "VARCHAR",
-    "object": "VARCHAR",
-}
+READERS = 4
+"""Files that are read at once, at most: each takes up to 300 MB."""
 
 
-CSV = "header = true, all_varchar = true, delim = ',', quote = '\"', nullstr = ['NA', '']"
+@dataclass(frozen=True)
+class File:
+    """A file of the landing zone (or of an archive in it): where it came from and how to query it."""
+
+    source: str
+    landing: str
+    name: str
+    path: Path
+    raw: Raw
+
+    @property
+    def lineage(self) -> str:
+        return f"{text(self.source)} as _source, {text(self.landing)} as _landing, {text(self.name)} as _file, _row"
 
 
 def run(config: Config, layout: Layout) -> None:
-    with replacing(layout.formatted) as formatted, replacing(layout.quarantine / "format") as quarantine:
+    with (
+        exclusive("format", layout),
+        replacing(layout.formatted) as formatted,
+        replacing(layout.quarantine / "format") as refused,
+        governance.recorded("format", layout, layout.landing, layout.schemas) as record,
+    ):
         formatted.mkdir()
-        quarantine.mkdir()
-        for table in config.source.tables:
-            files = sources.landed_paths(config.source, layout, table)
-            if not files:
-                raise ProjectError(f"Nothing of table {table} is in {layout.landing}: run `make ingest` first.")
-            types = duckdb_types(table, contracts.columns(contracts.schema(table, layout)))
-            kept, rejected = format_table(files, types, formatted / f"{table}.parquet", quarantine / f"{table}.parquet")
-            if not kept:
-                raise ProjectError(
-                    f"Table {table} is empty: no usable row in {', '.join(str(file) for file in files)}."
+        refused.mkdir()
+        mapping = {}
+        for name, source in config.sources.items():
+            for table in source.tables_of(name):
+                kept, rejected, mapping[table] = format_table(
+                    config, layout, table, source.read, formatted / table, refused / f"{table}.parquet"
                 )
-            print(f"format    {table:<10} {kept:>8,} rows, {rejected:,} to quarantine")
+                record.table(table, rows_in=kept + rejected, rows_out=kept, quarantined=rejected)
+                print(f"format    {table:<12} {kept:>10,} rows, {rejected:,} to quarantine", flush=True)
+        write_json(formatted / "columns.json", mapping)
 
 
-def duckdb_types(table: str, dtypes: dict[str, str]) -> dict[str, str]:
-    unknown = {name: dtype for name, dtype in dtypes.items() if dtype not in DUCKDB_TYPES}
-    if unknown:
-        raise ProjectError(f"conf/schema/{table}.yaml: no such dtype: {unknown}. Known are {', '.join(DUCKDB_TYPES)}.")
-    return {name: DUCKDB_TYPES[dtype] for name, dtype in dtypes.items()}
+def format_table(
+    config: Config, layout: Layout, table: str, reading: Reading, target: Path, refused: Path
+) -> tuple[int, int, dict[str, dict[str, str]]]:
+    """Rows kept and quarantined, and the mapping of the columns (name to header and type).
 
-
-def format_table(files: list[Path], types: dict[str, str], formatted: Path, quarantine: Path) -> tuple[int, int]:
-    """CSV `files` to two Parquet files; returns the number of rows kept and quarantined.
-
-    `types` gives the DuckDB type of each column. Columns that it does not name are left out. Both
-    outputs carry `_file` and `_row` (1 = first row below the header); the quarantine keeps every
-    value as text and adds `_reason`. Raises ProjectError for a file without one of the columns.
+    Raises ProjectError when nothing is landed, a column is missing, or too many rows cannot be read.
     """
-    with duckdb.connect() as connection:
-        union = " union all ".join(_read(connection, file, types) for file in files)
-        try:
-            connection.execute(f"create table raw as {union}")
-        except duckdb.Error as error:
-            raise ProjectError(f"{files[0].parent} holds a file that is not regular CSV: {error}") from error
-        casts = {name: f"try_cast({_quoted(name)} as {kind})" for name, kind in types.items()}
-        wrong = [
-            f"case when {_quoted(name)} is not null and {cast} is null "
-            f"then '{_text(name)}: ' || {_quoted(name)} || ' is not {types[name]}' end"
-            for name, cast in casts.items()
-        ]
-        connection.execute(f"create table judged as select *, concat_ws('; ', {', '.join(wrong)}) as _reason from raw")
-        typed = ", ".join(f"{cast} as {_quoted(name)}" for name, cast in casts.items())
-        kept = _copy(connection, f"select {typed}, _file, _row from judged where _reason = ''", formatted)
-        rejected = _copy(connection, "select * from judged where _reason <> ''", quarantine)
-    return kept, rejected
+    contract = schema.read(table, layout)
+    paths = landing.landed_paths(table, layout)
+    if not paths:
+        raise ProjectError(f"Nothing of table {table} is in {layout.landing}: run `make ingest` first.")
+    target.mkdir()
+    with connect(config.engine, layout) as connection, tempfile.TemporaryDirectory() as folder:
+        files = list(open_files(connection, paths, reading, Path(folder)))
+        check_columns(table, contract, files)
+        notations = detect(connection, contract, files, reading)
+        for name, found in notations.items():
+            if found.doubt:
+                print(
+                    f"format    {table}.{name}: {found.doubt}; if that is wrong, say so in `read:` of conf/source/",
+                    flush=True,
+                )
+        jobs = {connection.cursor(): (number, file) for number, file in enumerate(files)}
+        sizes = {cursor: file.path.stat().st_size for cursor, (_, file) in jobs.items()}
+
+        def one(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, Path | None]:
+            number, file = jobs[cursor]
+            name = f"{number:05}.parquet"
+            return format_file(cursor, file, casts_of(contract, notations, file), target / name, Path(folder) / name)
+
+        workers = min(READERS, os.cpu_count() or 1)
+        with watching(f"format {table}", sizes, "B"), ThreadPoolExecutor(workers) as pool:
+            done = list(pool.map(one, jobs))
+        total, kept = (sum(column) for column in list(zip(*done, strict=True))[:2])
+        write_quarantine(connection, contract, [path for *_, path in done if path], refused)
+        broken = quarantine.counts(connection, parquet(refused))
+    look_at = (
+        f"`make schema` compares the files with conf/schema/{table}.yaml; "
+        "`read:` of conf/source/ can say how they are written."
+    )
+    quarantine.check_share(table, total, broken, total - kept, config.trust.max_quarantined_share, look_at)
+    headers = {name: header for file in reversed(files) for name, header in file.raw.columns.items()}
+    mapping = {name: {"from": headers[name], "type": column.type} for name, column in contract.columns.items()}
+    return kept, total - kept, mapping
 
 
-def _read(connection: duckdb.DuckDBPyConnection, file: Path, types: dict[str, str]) -> str:
-    """A query that gives the rows of `file` as text, in its order."""
-    source = f"read_csv('{_text(file.as_posix())}', {CSV})"
+def open_files(
+    connection: duckdb.DuckDBPyConnection, paths: list[Path], reading: Reading, scratch: Path
+) -> Iterator[File]:
+    """Every file of a table, those in archives too. Raises ProjectError for one that cannot be read."""
+    for number, path in enumerate(paths):
+        inside = scratch / str(number)
+        inside.mkdir()
+        for member in readers.members(path, inside):
+            raw = readers.read(connection, member, reading, inside)
+            yield File(path.parent.parent.name, path.parent.name, member.name, path, raw)
+
+
+def check_columns(table: str, contract: Schema, files: list[File]) -> None:
+    """Say which columns are new; raise ProjectError when one that the schema names is missing."""
+    for file in files:
+        missing = [name for name in contract.columns if name not in file.raw.columns]
+        if missing:
+            raise ProjectError(
+                f"The columns of table {table} have changed: {file.path} has no column {', '.join(missing)}. "
+                f"It has {', '.join(file.raw.columns)}. Correct the file, or conf/schema/{table}.yaml."
+            )
+    new = dict.fromkeys(name for file in files for name in file.raw.columns if name not in contract.columns)
+    if new:
+        print(
+            f"format    {table}: new column(s) {', '.join(new)}, which conf/schema/{table}.yaml does not name, are "
+            "left out; `make schema` shows the difference",
+            flush=True,
+        )
+
+
+def detect(
+    connection: duckdb.DuckDBPyConnection, contract: Schema, files: list[File], reading: Reading
+) -> dict[str, Notation]:
+    """How the values of each column are written, by the first rows of every file."""
+    kinds: dict[str, str] = {name: column.type for name, column in contract.columns.items()}
+    names = ", ".join(map(quoted, kinds))
+    samples = [f"(select {names} from ({file.raw.query}) limit {notation.SEEN})" for file in files if file.raw.as_text]
+    if not samples:
+        return {}
+    connection.execute(f"create or replace temp table sample as {' union all by name '.join(samples)}")
+    return notation.detect(connection, "sample", kinds, reading)
+
+
+def casts_of(contract: Schema, notations: Mapping[str, Notation], file: File) -> dict[str, tuple[str, str]]:
+    """Column to its value and to the condition that it can be read, both as SQL."""
+    found = notations if file.raw.as_text else {}
+    return {
+        name: (
+            notation.cast(name, column.type, found.get(name, Notation())),
+            notation.is_readable(name, column.type, found.get(name, Notation())),
+        )
+        for name, column in contract.columns.items()
+    }
+
+
+def format_file(
+    connection: duckdb.DuckDBPyConnection, file: File, casts: Mapping[str, tuple[str, str]], target: Path, refused: Path
+) -> tuple[int, int, Path | None]:
+    """Rows in, rows kept and, where these differ, the Parquet file `refused` with the others."""
+    raw = f"({file.raw.query})"
+    values = ", ".join(f"{value} as {quoted(name)}" for name, (value, _) in casts.items())
+    readable = " and ".join(condition for _, condition in casts.values())
+    judged = f"(select {values}, {file.lineage}, {readable} as _readable from {raw})"
     try:
-        found = [row[0] for row in connection.execute(f"describe select * from {source}").fetchall()]
+        kept = copy(connection, f"select * exclude (_readable) from {judged} where _readable", target)
+        rows = count(connection, raw)
+        lines = connection.execute(file.raw.rejected).fetchall() if file.raw.rejected else []
+        if kept == rows and not lines:
+            return rows, kept, None
+        connection.execute("create or replace temp table lines (_row bigint, _text varchar, _why varchar)")
+        if lines:
+            connection.executemany("insert into lines values (?, ?, ?)", lines)
+        names = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in casts)
+        reasons = quarantine.failures(
+            [
+                (f"not ({condition})", quarantine.failure(name, "type", f"{quoted(name)}::varchar"))
+                for name, (_, condition) in casts.items()
+            ]
+        )
+        no_row = "{'column': '', 'rule': split_part(_why, chr(10), 1), 'value': _text}"
+        copy(
+            connection,
+            f"select {names}, {file.lineage}, {reasons} as {FAILURES} from {raw} where not ({readable}) "
+            f"union all by name select {file.lineage}, [{no_row}] as {FAILURES} from lines",
+            refused,
+        )
     except duckdb.Error as error:
-        raise ProjectError(f"{file} cannot be read as CSV: {error}") from error
-    missing = [name for name in types if name not in found]
-    if missing:
-        raise ProjectError(f"{file} has no column {', '.join(missing)}. It has {', '.join(found)}.")
-    names = ", ".join(_quoted(name) for name in types)
-    return f"select {names}, '{_text(file.name)}' as _file, row_number() over () as _row from {source}"
+        raise readers.unreadable(file.path, error) from error
+    return rows + len(lines), kept, refused
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
-    copied = connection.execute(f"copy ({query}) to '{_text(target.as_posix())}' (format parquet)").fetchone()
-    return int(copied[0]) if copied else 0
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return value.replace("'", "''")
+def write_quarantine(connection: duckdb.DuckDBPyConnection, contract: Schema, parts: list[Path], target: Path) -> None:
+    """One file for the table, also when nothing was refused."""
+    names = [f"null::varchar as {quoted(name)}" for name in contract.columns]
+    lineage = [f"null::{'bigint' if name == '_row' else 'varchar'} as {name}" for name in LINEAGE]
+    failures = f'[]::struct("column" varchar, rule varchar, value varchar)[] as {FAILURES}'
+    empty = f"select {', '.join([*names, *lineage, failures])} where false"
+    queries = [empty, *(f"from {parquet(part)}" for part in parts)]
+    copy(connection, " union all by name ".join(f"({query})" for query in queries), target)

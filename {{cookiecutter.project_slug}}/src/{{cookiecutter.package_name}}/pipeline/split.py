@@ -1,79 +1,191 @@
-"""Exploitation zone in, train / validation / test out, in the order of time."""
+"""Exploitation zone in, train / validation / test out: by time, at random, stratified by the target or by group.
+
+Every way gives each row a score and cuts at the same shares of it, in DuckDB, so that no table is too large.
+`features.json` beside the parts says what a model may learn from, and why the other columns are left out.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
+import duckdb
 import pandas as pd
 
-from ..config import Config, Split
+from .. import governance
+from ..config import Config, Split, Task
 from ..errors import ProjectError
-from ..layout import Layout, replacing
+from ..layout import Layout, replacing, write_json
+from ..locks import exclusive
+from ..progress import watching
+from ..warehouse import columns, connect, copy, count, parquet, quoted
+from . import features
 
 PARTS = ("train", "validation", "test")
+FEATURES = "features.json"
 
 
 def run(config: Config, layout: Layout) -> None:
-    rows = pd.read_parquet(layout.exploitation / f"{config.task.view}.parquet")
-    parts = split_by_time(rows, config.task.time, config.split)
-    check_leakage(parts, config.task.time)
-    check_classes(parts, config.task.target, config.task.positive)
-    with replacing(layout.splits) as temporary:
-        temporary.mkdir()
-        for name, part in parts.items():
-            part.to_parquet(temporary / f"{name}.parquet", index=False)
-            first, last = part[config.task.time].min(), part[config.task.time].max()
-            print(f"split     {name:<10} {len(part):>8,} rows, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    view = parquet(layout.exploitation / f"{config.task.view}.parquet")
+    with (
+        exclusive("split", layout),
+        replacing(layout.splits) as folder,
+        governance.recorded("split", layout, layout.exploitation) as record,
+        connect(config.engine, layout) as connection,
+    ):
+        folder.mkdir()
+        total = count(connection, view)
+        with watching("split", {connection: total}):
+            rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
+            check_leakage(connection, config, folder)
+            check_classes(connection, config.task, folder)
+            left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
+        write_json(folder / FEATURES, {"features": left_in, "left_out": left_out})
+        for name, number in rows.items():
+            print(
+                f"split     {name:<12} {number:>10,} rows{_span(connection, config.task, folder / f'{name}.parquet')}",
+                flush=True,
+            )
+            record.table(name, rows_out=number)
+        unlabelled = total - sum(rows.values())
+        record.facts["without_target"] = unlabelled
+    if unlabelled:
+        print(f"split     {unlabelled:,} rows have no {config.task.target} and are in no part")
+    for name, reason in left_out.items():
+        print(f"split     {name} is left out of the model: {reason}")
 
 
-def split_by_time(rows: pd.DataFrame, time: str, split: Split) -> dict[str, pd.DataFrame]:
-    """Oldest rows first; rows of the same time stay together, so shares are met up to one time's rows."""
-    ordered = rows.sort_values(time, kind="stable").reset_index(drop=True)
-    validation_from, test_from = (
-        ordered[time].quantile(share, interpolation="higher")
-        for share in (1 - split.validation - split.test, 1 - split.test)
+def write_parts(
+    connection: duckdb.DuckDBPyConnection, view: str, task: Task, split: Split, seed: int, folder: Path
+) -> dict[str, int]:
+    """Write `<part>.parquet` in the order of the view, the target as text; rows of each part.
+
+    Raises ProjectError when a part would be empty.
+    """
+    types = columns(connection, view)
+    features.check_target(connection, view, task, types)
+    boolean = [name for name, kind in types.items() if kind == "BOOLEAN" and name != task.target]
+    as_text = [name for name in boolean if count(connection, view, f"{quoted(name)} is null")]
+    replaced = [f"{quoted(name)}::varchar as {quoted(name)}" for name in [task.target, *as_text]]
+    key = ", ".join(map(quoted, task.key)) or "_position"
+    score, stratum = {
+        "time": (quoted(task.time or ""), "0"),
+        "random": (f"hash({seed}, {key})", "0"),
+        "stratified": (f"hash({seed}, {key})", quoted(task.target)),
+        "group": (f"hash({seed}, {quoted(task.group or '')})", "0"),
+    }[split.method]
+    connection.execute(
+        f"create view scored as select * replace ({', '.join(replaced)}), {score} as _score, {stratum} as _stratum "
+        f"from (select *, row_number() over () as _position from {view}) where {quoted(task.target)} is not null"
     )
-    when = ordered[time]
-    parts = {
-        "train": ordered[when < validation_from],
-        "validation": ordered[(when >= validation_from) & (when < test_from)],
-        "test": ordered[when >= test_from],
+    judged = "(select distinct _score, _stratum from scored)" if split.method == "group" else "scored"
+    validation_from, test_from = 1 - split.validation - split.test, 1 - split.test
+    connection.execute(
+        f"create temp table cuts as select _stratum, quantile_disc(_score, {validation_from}) as validation_from, "
+        f"quantile_disc(_score, {test_from}) as test_from from {judged} group by _stratum"
+    )
+    conditions = {
+        "train": "_score < validation_from",
+        "validation": "_score >= validation_from and _score < test_from",
+        "test": "_score >= test_from",
     }
-    empty = [name for name, part in parts.items() if part.empty]
+    parts = {
+        name: copy(
+            connection,
+            "select scored.* exclude (_score, _stratum, _position) from scored join cuts using (_stratum) "
+            f"where {condition}",
+            folder / f"{name}.parquet",
+        )
+        for name, condition in conditions.items()
+    }
+    empty = [name for name, rows in parts.items() if not rows]
     if empty:
         raise ProjectError(
-            f"{len(rows)} rows are too few: {', '.join(empty)} would be empty. Change conf/split/ or land more data."
+            f"{sum(parts.values())} rows with a {task.target} are too few: {', '.join(empty)} would be empty. "
+            "Change conf/split/ or land more data."
         )
     return parts
 
 
-def check_leakage(parts: dict[str, pd.DataFrame], time: str) -> None:
-    """Raises ProjectError when a part holds a time that a later part holds too, or a missing time."""
-    for earlier, later in itertools.pairwise(PARTS):
-        if not parts[earlier][time].max() < parts[later][time].min():
-            raise ProjectError(f"Leak: {earlier} reaches into the time of {later} ({time}).")
+def check_leakage(connection: duckdb.DuckDBPyConnection, config: Config, folder: Path) -> None:
+    """Raises ProjectError when a group is in two parts or, by time, a part reaches into the time of a later one.
+
+    No row can be in two parts, since the key of the view is unique and each row has one score.
+    """
+    views = {name: parquet(folder / f"{name}.parquet") for name in PARTS}
+    if config.split.method == "time":
+        time = quoted(config.task.time or "")
+        for earlier, later in itertools.pairwise(PARTS):
+            if count(connection, views[earlier], f"{time} >= (select min({time}) from {views[later]})"):
+                raise ProjectError(f"Leak: {earlier} reaches into the time of {later} ({config.task.time}).")
+    if config.split.method == "group":
+        group = quoted(config.task.group or "")
+        for one, other in itertools.combinations(PARTS, 2):
+            if count(connection, f"(select {group} from {views[one]} intersect select {group} from {views[other]})"):
+                raise ProjectError(f"Leak: {one} and {other} have rows of the same {config.task.group}.")
 
 
-def check_classes(parts: dict[str, pd.DataFrame], target: str, positive: str) -> None:
+def check_classes(connection: duckdb.DuckDBPyConnection, task: Task, folder: Path) -> None:
     """Raises ProjectError when a part lacks one of the classes: no model could be trained or judged on it."""
-    classes = set(parts["train"][target].unique())
-    if positive not in classes:
+    classes = {name: class_counts(connection, parquet(folder / f"{name}.parquet"), task.target) for name in PARTS}
+    everywhere = {
+        label: sum(counts.get(label, 0) for counts in classes.values())
+        for counts in classes.values()
+        for label in counts
+    }
+    if task.positive is not None and task.positive not in everywhere:
         raise ProjectError(
-            f"task.positive is {positive!r}, but {target} is one of {sorted(map(str, classes))} (conf/task/)."
+            f"task.positive is {task.positive!r}, but {task.target} is one of {', '.join(sorted(everywhere))} "
+            "(conf/task/)."
         )
-    for name, part in parts.items():
-        found = set(part[target].unique())
-        if len(classes) < 2 or found != classes:
-            has = sorted(map(str, found))
-            raise ProjectError(f"{name} has {has} in {target}; every part needs the same two or more classes.")
+    if len(everywhere) < 2:
+        raise ProjectError(
+            f"{task.target} is {next(iter(everywhere))!r} in every row: with one class there is nothing to learn. "
+            "Name another target in conf/task/, or land rows of another class."
+        )
+    for name, counts in classes.items():
+        absent = [f"{label} ({number} in all)" for label, number in everywhere.items() if label not in counts]
+        if absent:
+            raise ProjectError(
+                f"{name} has no row with {task.target} = {', '.join(absent)}; every part needs each class. Join or "
+                "leave out rare classes in sql/, land more data, or try conf/split/stratified.yaml."
+            )
+
+
+def class_counts(connection: duckdb.DuckDBPyConnection, relation: str, target: str) -> dict[str, int]:
+    name = quoted(target)
+    return dict(connection.execute(f"select {name}, count(*) from {relation} group by 1 order by 1").fetchall())
 
 
 def read(config: Config, layout: Layout, part: str) -> pd.DataFrame:
-    """Features and target of one part; what a model must not learn from is left out."""
+    """Features and target of one part, oldest row first where the task has a time."""
+    return _rows(config, layout, part)[[*read_features(layout), config.task.target]]
+
+
+def read_features(layout: Layout) -> list[str]:
+    """The columns that a model may learn from, as the split has chosen them."""
+    return list(json.loads((layout.splits / FEATURES).read_text(encoding="utf-8"))["features"])
+
+
+def groups(config: Config, layout: Layout, part: str) -> pd.Series | None:
+    """The group of each row of `read`, where the split is by group."""
+    return _rows(config, layout, part)[config.task.group] if config.split.method == "group" else None
+
+
+def _rows(config: Config, layout: Layout, part: str) -> pd.DataFrame:
     rows = pd.read_parquet(layout.splits / f"{part}.parquet")
-    return rows[[name for name in rows if name == config.task.target or name not in config.task.not_features]]
+    return rows.sort_values(config.task.time, kind="stable").reset_index(drop=True) if config.task.time else rows
 
 
 def most_complete(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     """The first `count` rows with the fewest missing values, to show as examples."""
     return rows.loc[rows.isna().sum(axis="columns").sort_values(kind="stable").index[:count]]
+
+
+def _span(connection: duckdb.DuckDBPyConnection, task: Task, part: Path) -> str:
+    if not task.time:
+        return ""
+    time = quoted(task.time)
+    first, last = connection.execute(f"select min({time}), max({time}) from {parquet(part)}").fetchone() or ("", "")
+    return f", {first:{'%Y-%m-%d'}} to {last:{'%Y-%m-%d'}}" if hasattr(first, "year") else f", {first} to {last}"

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from .. import registry
+from .. import governance, registry
 from ..config import Config
 from ..layout import Layout, replacing, write_json
+from ..locks import exclusive
 from ..models import automl
 from . import split
 
 
 def run(config: Config, layout: Layout) -> None:
-    train, validation = split.read(config, layout, "train"), split.read(config, layout, "validation")
-    found = automl.search(config.automl, config.task, train, validation, config.seed)
-    with replacing(layout.results / "leaderboard.csv") as leaderboard:
-        # without the seconds: the same data, settings and seed give the same file
-        found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
-    example = split.most_complete(train.drop(columns=config.task.target), 3)
-    run_id = registry.log_training(config, layout, found, train, example)
-    with replacing(layout.trained) as trained:
-        trained.mkdir()
-        automl.save(found.model, trained / "model.joblib")
-        write_json(trained / "run.json", {"run_id": run_id})
-    print(f"train     made a {type(found.model.estimator).__name__}; MLflow run {run_id}")
+    with exclusive("train", layout), governance.recorded("train", layout, layout.splits):
+        train, validation = split.read(config, layout, "train"), split.read(config, layout, "validation")
+        found = automl.search(
+            config.automl,
+            config.task,
+            train,
+            validation,
+            config.seed,
+            method=config.split.method,
+            groups=split.groups(config, layout, "train"),
+        )
+        with replacing(layout.results / "leaderboard.csv") as leaderboard:
+            # without the seconds: the same data, settings and seed give the same file
+            found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
+        example = split.most_complete(train.drop(columns=config.task.target), 3)
+        run_id = registry.log_training(config, layout, found, train, example)
+        with replacing(layout.trained) as trained:
+            trained.mkdir()
+            automl.save(found.model, trained / "model.joblib")
+            write_json(trained / "run.json", {"run_id": run_id})
+        print(f"train     made a {type(found.model.estimator).__name__}; MLflow run {run_id}")

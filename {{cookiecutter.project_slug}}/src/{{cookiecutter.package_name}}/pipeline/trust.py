@@ -1,75 +1,154 @@
 """Formatted zone in, trusted zone out: no duplicate key, every row as its schema says.
 
-Rows that break the schema go to data/quarantine/trust with the reason; results/quality.json counts.
+Rows that break a rule go to data/quarantine/trust with each rule that they broke. Everything runs as SQL in
+DuckDB, so a table may be larger than memory. results/quality.json has the quality of every table.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
-import pandas as pd
-import pandera.pandas as pa
+import duckdb
 
+from .. import governance
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
-from . import contracts
+from ..locks import exclusive
+from ..progress import watching
+from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted
+from . import quality, quarantine, schema
+from .schema import Rule, Schema
 
 
 def run(config: Config, layout: Layout) -> None:
-    quality = {}
-    with replacing(layout.trusted) as trusted, replacing(layout.quarantine / "trust") as quarantine:
+    contracts = {table: schema.read(table, layout) for table in config.tables}
+    measured = {}
+    with (
+        exclusive("trust", layout),
+        replacing(layout.trusted) as trusted,
+        replacing(layout.quarantine / "trust") as refused,
+        governance.recorded("trust", layout, layout.formatted, layout.schemas) as record,
+    ):
         trusted.mkdir()
-        quarantine.mkdir()
-        for table, spec in config.source.tables.items():
-            rows = pd.read_parquet(layout.formatted / f"{table}.parquet")
-            unique = drop_duplicates(rows, list(spec.key))
-            good, bad = validate(unique, contracts.schema(table, layout))
-            check_share(table, good, bad, config.trust.max_quarantined_share)
-            good.to_parquet(trusted / f"{table}.parquet", index=False)
-            bad.to_parquet(quarantine / f"{table}.parquet", index=False)
-            quality[table] = {
-                "rows_in": len(rows),
-                "duplicates": len(rows) - len(unique),
-                "quarantined": len(bad),
-                "rows_out": len(good),
-            }
-            print(f"trust     {table:<10} {len(good):>8,} rows, {len(bad):,} to quarantine")
-    write_json(layout.results / "quality.json", quality)
+        refused.mkdir()
+        for table in parents_first(contracts):
+            with connect(config.engine, layout) as connection:
+                for parent in contracts[table].parents:
+                    connection.execute(f"create view {quoted(parent)} as from {parquet(trusted / f'{parent}.parquet')}")
+                counts = trust_table(
+                    connection,
+                    layout.formatted / table,
+                    trusted / f"{table}.parquet",
+                    refused / f"{table}.parquet",
+                    contracts[table],
+                    config.tables[table].key,
+                    table,
+                )
+                bad, total = counts["quarantined"], counts["rows_in"] - counts["duplicates"]
+                broken = quarantine.counts(connection, parquet(refused / f"{table}.parquet"))
+                look_at = f"Correct the data, or conf/schema/{table}.yaml."
+                quarantine.check_share(table, total, broken, bad, config.trust.max_quarantined_share, look_at)
+                unreadable = count(connection, parquet(layout.quarantine / "format" / f"{table}.parquet"))
+                measured[table] = quality.measure(
+                    connection,
+                    trusted / f"{table}.parquet",
+                    refused / f"{table}.parquet",
+                    unreadable,
+                    contracts[table],
+                    counts,
+                )
+            record.table(table, **counts)
+            print(f"trust     {table:<12} {counts['rows_out']:>10,} rows, {bad:,} to quarantine", flush=True)
+    write_json(layout.results / "quality.json", {table: measured[table] for table in config.tables})
 
 
-def drop_duplicates(rows: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """The first row of each `key`; later ones are repetitions of the same event."""
-    return rows.drop_duplicates(key, keep="first").reset_index(drop=True)
+def parents_first(contracts: dict[str, Schema]) -> list[str]:
+    """The tables in an order in which each comes after those it refers to. Raises ProjectError for a circle."""
+    ordered: list[str] = []
+    while len(ordered) < len(contracts):
+        ready = [
+            table for table in contracts if table not in ordered and contracts[table].parents - {table} <= set(ordered)
+        ]
+        if not ready:
+            left = {table: sorted(contracts[table].parents) for table in contracts if table not in ordered}
+            raise ProjectError(f"conf/schema/: `references` lead to no table of conf/source/, or in a circle: {left}")
+        ordered += ready
+    return ordered
 
 
-def validate(rows: pd.DataFrame, contract: contracts.Schema) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split `rows` (index 0..n-1) into those that keep the contract and those that break it.
+def trust_table(
+    connection: duckdb.DuckDBPyConnection,
+    formatted: Path,
+    trusted: Path,
+    refused: Path,
+    contract: Schema,
+    key: Sequence[str],
+    table: str,
+) -> dict[str, int]:
+    """Write the good and the bad rows; rows_in, duplicates, quarantined and rows_out, which always add up."""
+    source = f"(select *, row_number() over () as _position from {parquet(formatted)})"
+    connection.execute(f"create view formatted_rows as from {source}")
+    unknown = [name for name in key if name not in contract.columns]
+    if unknown:
+        raise ProjectError(
+            f"The key of table {table} (conf/source/) names {', '.join(unknown)}, which its schema does not."
+        )
+    total = count(connection, parquet(formatted))
+    rules = schema.rules(contract)
+    with watching(f"trust {table}", {connection: total}):
+        repeated(connection, "duplicates", key)
+        judged = [(rule.broken, quarantine.failure(rule.column, rule.name, _value(rule))) for rule in rules]
+        for name in (name for name, column in contract.columns.items() if column.unique and [name] != list(key)):
+            repeated(connection, f"repeated_{name}", [name])
+            again = f"_position in (from {quoted(f'repeated_{name}')})"
+            judged.append((again, quarantine.failure(name, "unique", f"{quoted(name)}::varchar")))
+        fresh = "_position not in (from duplicates)" if count(connection, "duplicates") else "true"
+        broken = " or ".join(condition for condition, _ in judged) or "false"
+        names = ", ".join(map(quoted, [*contract.columns, *LINEAGE]))
+        try:
+            good = copy(connection, f"select {names} from formatted_rows where {fresh} and not ({broken})", trusted)
+            bad = copy(
+                connection,
+                f"select {names}, {quarantine.failures(judged) if judged else '[]'} as {FAILURES} "
+                f"from formatted_rows where {fresh} and ({broken})",
+                refused,
+            )
+        except duckdb.Error as error:
+            raise ProjectError(f"{explain(connection, rules, table)} {str(error).splitlines()[0]}") from error
+    return {"rows_in": total, "duplicates": total - good - bad, "quarantined": bad, "rows_out": good}
 
-    The second frame has a further column `_reason` that names column, rule and value of each failure.
+
+def repeated(connection: duckdb.DuckDBPyConnection, name: str, key: Sequence[str]) -> None:
+    """Make a table of the positions of all rows but the first of each `key`; rows with a missing part are none.
+
+    Candidates are found by a hash of the key, which is small, and compared only then.
     """
-    try:
-        return contract.validate(rows, lazy=True), rows.iloc[:0].assign(_reason=pd.Series(dtype=str))
-    except pa.errors.SchemaErrors as error:
-        failures = error.failure_cases
-    whole = failures[failures["index"].isna()]
-    if len(whole):
-        listed = whole[["column", "check", "failure_case"]].to_string(index=False)
-        raise ProjectError(f"Table {contract.name} breaks its schema as a whole:\n{listed}")
-    texts = failures["column"] + ": " + failures["check"].astype(str) + ", got " + failures["failure_case"].astype(str)
-    reasons = texts.groupby(failures["index"].astype(int)).agg("; ".join)
-    bad = rows.loc[reasons.index].assign(_reason=reasons)
-    return contract.validate(rows.drop(index=bad.index).reset_index(drop=True)), bad
-
-
-def check_share(table: str, good: pd.DataFrame, bad: pd.DataFrame, limit: float) -> None:
-    """Raises ProjectError when more than `limit` (0 to 1) of the rows are bad, or none is good."""
-    total = len(good) + len(bad)
-    if len(good) and len(bad) <= limit * total:
+    if not key:
+        connection.execute(f"create temp table {quoted(name)} as select 0::bigint as _position where false")
         return
-    rules = Counter(reason.split(", got ")[0] for text in bad["_reason"] for reason in text.split("; "))
-    report = "\n".join(f"  {count:>8,} x {rule}" for rule, count in rules.most_common(10))
-    raise ProjectError(
-        f"{len(bad):,} of {total:,} rows of table {table} break conf/schema/{table}.yaml, and "
-        f"{limit:.0%} may (trust.max_quarantined_share):\n{report}\nCorrect the data or the schema."
+    parts = ", ".join(map(quoted, key))
+    present = " and ".join(f"{quoted(part)} is not null" for part in key)
+    connection.execute(
+        f"create temp table {quoted(name)} as with candidates as ("
+        f"select hash({parts}) as hash from formatted_rows where {present} group by all having count(*) > 1), "
+        f"same as (select {parts}, _position from formatted_rows where {present} "
+        f"and hash({parts}) in (from candidates)) "
+        f"select _position from (select _position, row_number() over (partition by {parts} order by _position) as n "
+        f"from same) where n > 1"
     )
+
+
+def explain(connection: duckdb.DuckDBPyConnection, rules: list[Rule], table: str) -> str:
+    """Which rule it is that DuckDB cannot run."""
+    for rule in rules:
+        try:
+            connection.execute(f"select {rule.broken} from formatted_rows limit 1")
+        except duckdb.Error:
+            return f"conf/schema/{table}.yaml: the rule `{' '.join((rule.column, rule.name)).strip()}` cannot be run:"
+    return f"Table {table} cannot be judged:"
+
+
+def _value(rule: Rule) -> str:
+    return f"{quoted(rule.column)}::varchar" if rule.column else "null::varchar"

@@ -42,7 +42,7 @@ def state_of(config: Config, layout: Layout, version: str, report: drift.DriftRe
     return State(
         new_predictions=PredictionLog(config.monitoring.prediction_log, layout).count(version),
         drifted_share=report.drifted_share,
-        waiting_periods=tuple(sources.waiting_periods(config.source, layout)),
+        waiting_periods=tuple(sources.waiting_periods(config.sources, layout)),
     )
 
 

@@ -18,13 +18,15 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from .. import deployment, sources
-from ..config import Config
+from .. import deployment, landing
+from ..config import Config, FolderSource
 from ..errors import ProjectError
 from ..layout import PACKAGE, Layout, replacing
+from ..models import bundle
 from ..pipeline import exploit, format, trust
 from ..pipeline.export import as_rows
 from ..serving import client
+from ..sources import files, waiting_periods
 from . import loop
 
 BATCH = 500
@@ -34,9 +36,11 @@ START_SECONDS = 60
 def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
     deployment.required(layout)
-    periods = sources.waiting_periods(config.source, layout)[:months]
+    periods = waiting_periods(config.sources, layout)[:months]
     if not periods:
-        raise ProjectError("All bundled months are landed, so none is left to replay.")
+        raise ProjectError(
+            "No month is left to replay: a source of kind folder with {period} in its files brings them (conf/source/)."
+        )
     lived = []
     with live_api(layout) as url:
         for period in periods:
@@ -65,22 +69,27 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
 def replay(config: Config, layout: Layout, period: str, url: str) -> tuple[str, int, float]:
     """Send one month through the API; the version that answered, rows, and AUC of its answers."""
     rows = production_rows(config, layout, period)
-    actual = rows[config.task.target] == config.task.positive
-    asked = as_rows(rows.drop(columns=[name for name in config.task.not_features if name in rows]))
+    schema = bundle.load(layout.deploy / deployment.required(layout).bundle).schema
+    actual = rows[config.task.target].astype(str) == schema.positive
+    asked = as_rows(rows[[column.name for column in schema.columns]])
     batch = min(BATCH, config.serving.max_rows)
     answers = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]
-    probability = [row["probabilities"][config.task.positive] for answer in answers for row in answer["predictions"]]
+    probability = [row["probabilities"][schema.positive] for answer in answers for row in answer["predictions"]]
     return answers[-1]["model_version"], len(rows), float(roc_auc_score(actual, probability))
 
 
 def production_rows(config: Config, layout: Layout, period: str) -> pd.DataFrame:
     """The view of one month that is not landed yet, through the same steps as training data."""
-    due = [raw for raw in sources.offered_files(config.source, layout) if raw.period in (None, period)]
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         production = Layout(Path(folder))
         shutil.copytree(layout.schemas, production.schemas)
         shutil.copytree(layout.sql, production.sql)
-        sources.land(config.source, due, production)
+        for name, source in config.sources.items():
+            if isinstance(source, FolderSource):
+                with landing.temporary(name, production) as incoming:
+                    landing.land(name, files.fetch_period(source, period, incoming, layout), production)
+            else:
+                shutil.copytree(layout.landing / name, production.landing / name)
         for step in (format, trust, exploit):
             step.run(config, production)
         return pd.read_parquet(production.exploitation / f"{config.task.view}.parquet")

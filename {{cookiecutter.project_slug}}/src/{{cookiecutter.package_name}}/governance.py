@@ -1,0 +1,126 @@
+"""The run log: one line a step in `results/governance/runs.jsonl`, with what it read, counted and cost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .layout import Layout
+
+RUNS = "runs.jsonl"
+COUNTS = ("rows_in", "rows_out", "quarantined", "duplicates")
+
+
+@dataclass
+class Record:
+    """What a step notes while it runs: rows a table, and what else is worth knowing."""
+
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def table(self, name: str, **counts: int) -> None:
+        """`counts` are of rows: rows_in, rows_out, quarantined, duplicates."""
+        self.tables[name] = counts
+
+
+@contextmanager
+def recorded(step: str, layout: Layout, *reads: Path) -> Iterator[Record]:
+    """Append a line about the step to the run log, also when it fails. `reads` are the files or folders it reads."""
+    record, began, started = Record(), datetime.now(timezone.utc), time.monotonic()
+    inputs = {path.relative_to(layout.root).as_posix(): content_hash(path) for path in reads if path.exists()}
+    outcome = "failed"
+    try:
+        yield record
+        outcome = "done"
+    except BaseException as error:
+        record.facts["error"] = str(error) or type(error).__name__
+        raise
+    finally:
+        tables = record.tables.values()
+        entry = {
+            "step": step,
+            "outcome": outcome,
+            "began": began.isoformat(timespec="milliseconds"),
+            "seconds": round(time.monotonic() - started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            "git_revision": git_revision(layout),
+            "reads": inputs,
+            **{name: sum(counts.get(name, 0) for counts in tables) for name in COUNTS},
+            "tables": record.tables,
+            **record.facts,
+        }
+        layout.governance.mkdir(parents=True, exist_ok=True)
+        with (layout.governance / RUNS).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def runs(layout: Layout) -> list[dict[str, Any]]:
+    """The run log, oldest first; a line that a killed process has left unfinished is passed over."""
+    path = layout.governance / RUNS
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return entries
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 over the names and contents of a file or of all files in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if not file.is_file():
+            continue
+        digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held so far, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
+
+
+def git_revision(layout: Layout) -> str:
+    """The commit, with `-dirty` when files differ from it; `none` outside a repository."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=layout.root, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "none"
+    return described.stdout.strip()
+
+
+def dvc_hashes(layout: Layout) -> dict[str, str]:
+    """Path to MD5 of what the stages before training wrote, from dvc.lock and the landing's .dvc file."""
+    hashes: dict[str, str] = {}
+    landing = layout.root / "data" / "landing.dvc"
+    if landing.is_file():
+        hashes |= {f"dvc.data/{out['path']}": out["md5"] for out in _yaml(landing)["outs"]}
+    lock = layout.root / "dvc.lock"
+    if lock.is_file():
+        outs = [out for stage in _yaml(lock)["stages"].values() for out in stage.get("outs", [])]
+        hashes |= {f"dvc.{out['path']}": out["md5"] for out in outs if out["path"].startswith("data/")}
+    return hashes
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))

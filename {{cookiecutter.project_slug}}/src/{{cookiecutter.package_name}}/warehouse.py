@@ -1,0 +1,144 @@
+"""DuckDB: one way to connect, a few words of SQL, and the catalogue of all zones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from .config import Engine
+from .errors import ProjectError
+from .layout import Layout, replacing
+
+LINEAGE = ("_source", "_landing", "_file", "_row")
+"""Columns of the formatted and the trusted zone that say where a row came from; `_row` 1 is the first record."""
+
+FAILURES = "_failures"
+"""Column of the quarantine: a list of {column, rule, value}, one for each rule that the row broke."""
+
+ZONES = ("formatted", "trusted", "exploitation", "splits", "quarantine")
+
+
+@contextmanager
+def connect(engine: Engine, layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory, which goes to disk where `engine.memory` does not suffice."""
+    spill = layout.spill / str(os.getpid())
+    settings: dict[str, Any] = {"memory_limit": engine.memory, "temp_directory": spill.as_posix()}
+    if engine.threads:
+        settings["threads"] = str(engine.threads)
+    try:
+        connection = duckdb.connect(config=settings)
+    except duckdb.Error as error:
+        raise ProjectError(f"DuckDB refuses the settings of conf/engine/: {error}") from error
+    try:
+        connection.execute("set global TimeZone = 'UTC'")  # for its cursors as well
+        yield connection
+    finally:
+        connection.close()
+        shutil.rmtree(spill, ignore_errors=True)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: object) -> str:
+    """A literal as SQL writes it."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def parquet(path: Path) -> str:
+    """The table function that reads a Parquet file, or every one in a folder in the order of their names."""
+    pattern = path / "*.parquet" if path.is_dir() else path
+    return f"read_parquet({text(pattern.as_posix())})"
+
+
+def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Name and DuckDB type of every column."""
+    return {row[0]: row[1] for row in connection.execute(f"describe select * from {relation}").fetchall()}
+
+
+def count(connection: duckdb.DuckDBPyConnection, relation: str, where: str = "true") -> int:
+    return int(one(connection, f"select count(*) from {relation} where {where}"))
+
+
+def one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    """The single value of a query."""
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
+    """Write a query's rows, in their order, to a Parquet file; their number."""
+    return int(one(connection, f"copy ({query}) to {text(target.as_posix())} (format parquet, compression zstd)"))
+
+
+def catalogue(layout: Layout) -> Path:
+    """Write `data/warehouse.duckdb`: a schema a zone, a view a table, nothing stored twice.
+
+    The views find the Parquet files from the project's folder, so that is where the file is opened.
+    """
+    with replacing(layout.warehouse) as temporary, duckdb.connect(temporary.as_posix()) as connection:
+        for zone, name, path in tables(layout):
+            connection.execute(f"create schema if not exists {quoted(zone)}")
+            relative = path.relative_to(layout.root)
+            pattern = relative / "*.parquet" if path.is_dir() else relative
+            with _in_folder(layout.root):
+                connection.execute(
+                    f"create view {quoted(zone)}.{quoted(name)} as from read_parquet({text(pattern.as_posix())})"
+                )
+    return layout.warehouse
+
+
+def open_shell(layout: Layout) -> None:
+    """DuckDB's own command line on the catalogue, until it is left. Raises ProjectError when there is no data yet."""
+    subprocess.run([_duckdb(), str(catalogue(layout).relative_to(layout.root))], cwd=layout.root)
+
+
+def ask(question: str, layout: Layout, *, csv: bool = False) -> str:
+    """The answer to an SQL question as a table, or as CSV. Raises ProjectError for SQL that does not run."""
+    with duckdb.connect(catalogue(layout).as_posix(), read_only=True) as connection, _in_folder(layout.root):
+        try:
+            answer = connection.sql(question)
+            if answer is None:
+                return ""
+            return answer.df().to_csv(index=False) if csv else str(answer)
+        except duckdb.Error as error:
+            known = ", ".join(f"{zone}.{name}" for zone, name, _ in tables(layout))
+            raise ProjectError(f"{error}\nThe tables are {known}.") from error
+
+
+def _duckdb() -> str:
+    """The command line of DuckDB beside this Python."""
+    return str(Path(sys.executable).with_name("duckdb"))
+
+
+def tables(layout: Layout) -> Iterator[tuple[str, str, Path]]:
+    """Zone, name and Parquet file or folder of every table of the project."""
+    for zone in ZONES:
+        for path in sorted((layout.root / "data" / zone).glob("*")):
+            if path.suffix == ".parquet":
+                yield zone, path.stem, path
+            elif path.is_dir() and zone == "quarantine":
+                yield from ((f"quarantine_{path.name}", file.stem, file) for file in sorted(path.glob("*.parquet")))
+            elif path.is_dir() and any(path.glob("*.parquet")):
+                yield zone, path.name, path
+
+
+@contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
