@@ -1,6 +1,15 @@
 """The first git commit and the next steps. A project is left behind whatever git says."""
 
+import shutil
 import subprocess
+from pathlib import Path
+
+DATASET: str = "{{ cookiecutter.dataset }}"
+FLIGHTS = (
+    "conf/schema", "conf/source/flights.yaml", "conf/task/late.yaml", "data/bundled", "params.yaml",
+    "sql/late_flights.sql", "tests/data/test_bundled_data.py",
+)  # fmt: skip
+"""What only the bundled data needs."""
 
 NEXT = """
 {{ cookiecutter.project_name }} is in {{ cookiecutter.project_slug }}/. Next:
@@ -33,7 +42,14 @@ def commit() -> str:
     return ""
 
 
+def remove(names: tuple[str, ...]) -> None:
+    for path in map(Path, names):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 if __name__ == "__main__":
+    if DATASET == "own":
+        remove(FLIGHTS)
     told = commit()
     print(NEXT)
     if told:

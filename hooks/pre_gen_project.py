@@ -20,6 +20,10 @@ RULES = {
     ),
     "description": (TEXT, "one line without quotation marks, backslashes and braces"),
     "author_name": (TEXT, "one line without quotation marks, backslashes and braces: Ada Lovelace"),
+    "data_path": (f"|{TEXT}", "a path or URL without quotation marks, backslashes and braces: data.csv"),
+    "target": (TEXT, "the name of a column: churned"),
+    "time_column": (f"|{TEXT}", "the name of a column, or nothing: signed_up"),
+    "key_columns": (f"|{TEXT}", "names of columns with commas between them, or nothing: customer, month"),
     "author_email": (r'[^@\s"\\{}<>]+@[^@\s"\\{}<>]+\.[^@\s"\\{}<>]+', "an address: ada@example.com"),
 }
 KEYWORDS = {*keyword.kwlist, "match", "case", "type"}

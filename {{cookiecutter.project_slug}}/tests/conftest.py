@@ -1,4 +1,4 @@
-"""Fixtures: a project in a temporary folder, a small set of flights, and a model trained on it."""
+"""Fixtures: a project in a temporary folder with a table of penguins, and a model trained on it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import compose, config, sources
+from {{ cookiecutter.package_name }} import compose, config
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import automl
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="session")
-def smoke() -> Config:
-    """The configuration of `experiment=smoke`, on two months."""
-    text = compose.composed(Layout(ROOT), ["experiment=smoke", "source.first_periods=2"])
-    return config.parse(compose.YAML(typ="safe").load(text), "experiment=smoke")
+PENGUINS = ROOT / "tests" / "penguins"
+SETTINGS = ["source=[penguins]", "task=sex", "split=stratified", "leakage=warn", "experiment=smoke"]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Layout:
-    return empty_project(tmp_path)
+    return new_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The configuration of the penguins: one small model."""
+    return config.load(new_project(tmp_path_factory.mktemp("smoke")))
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, smoke: Config) -> Layout:
-    """Two months of flights, landed and taken through every stage before training."""
-    from {{ cookiecutter.package_name }}.pipeline import exploit, format, split, trust
+    """The penguins, landed and taken through every stage before training, their schema inferred."""
+    from {{ cookiecutter.package_name }}.pipeline import exploit, format, infer, leakage, split, trust
 
-    layout = empty_project(tmp_path_factory.mktemp("project"))
-    sources.ingest(smoke.source, layout, further=False)
-    for stage in (format, trust, exploit, split):
+    layout = new_project(tmp_path_factory.mktemp("project"))
+    ingest(smoke, layout)
+    infer.make_missing(smoke, layout)
+    for stage in (format, trust, exploit, split, leakage):
         stage.run(smoke, layout)
     return layout
 
 
 @pytest.fixture(scope="session")
-def flights(prepared: Layout, smoke: Config) -> dict[str, pd.DataFrame]:
+def penguins(prepared: Layout, smoke: Config) -> dict[str, pd.DataFrame]:
     """Features and target of the train, validation and test part."""
     from {{ cookiecutter.package_name }}.pipeline import split
 
@@ -49,25 +51,40 @@ def flights(prepared: Layout, smoke: Config) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="session")
-def found(flights: dict[str, pd.DataFrame], smoke: Config) -> automl.Search:
-    return automl.search(smoke.automl, smoke.task, flights["train"], flights["validation"], smoke.seed)
+def found(penguins: dict[str, pd.DataFrame], smoke: Config) -> automl.Search:
+    return search(smoke, penguins)
 
 
 @pytest.fixture(scope="session")
 def bundle_folder(
-    tmp_path_factory: pytest.TempPathFactory, smoke: Config, flights: dict[str, pd.DataFrame], found: automl.Search
+    tmp_path_factory: pytest.TempPathFactory, smoke: Config, penguins: dict[str, pd.DataFrame], found: automl.Search
 ) -> Path:
     """The bundle of `found`, made as the export stage makes it."""
     from {{ cookiecutter.package_name }}.pipeline import export
 
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
-    export.write(smoke, found.model, flights, {"run_id": "none", "metrics": {}}, folder)
+    export.write(smoke, found.model, penguins, {"run_id": "none", "metrics": {}}, folder)
     return folder
 
 
-def empty_project(root: Path) -> Layout:
-    """A project without data: settings, schemas, views and the bundled files."""
-    for folder in ("conf", "sql", "data/bundled"):
-        shutil.copytree(ROOT / folder, root / folder)
-    shutil.copy(ROOT / "params.yaml", root)
-    return Layout(root)
+def new_project(root: Path) -> Layout:
+    """A project without data: the settings of this one, with the penguins as its source and question."""
+    shutil.copytree(ROOT / "conf", root / "conf", ignore=shutil.ignore_patterns("schema", "source", "task"))
+    shutil.copytree(PENGUINS, root, dirs_exist_ok=True)
+    layout = Layout(root)
+    layout.params.write_text(compose.composed(layout, SETTINGS), encoding="utf-8")
+    return layout
+
+
+def ingest(settings: Config, layout: Layout) -> None:
+    """Land every source, without the version control around it."""
+    from {{ cookiecutter.package_name }}.pipeline import ingest as ingesting
+
+    for name, source in settings.sources.items():
+        ingesting.ingest(name, source, layout)
+
+
+def search(settings: Config, penguins: dict[str, pd.DataFrame]) -> automl.Search:
+    return automl.search(
+        settings.automl, settings.task, penguins["train"], penguins["validation"], settings.seed, method="stratified"
+    )

@@ -12,11 +12,9 @@ BUNDLED = ROOT / "data" / "bundled"
 
 
 @pytest.mark.parametrize("table", CARD["tables"])
-def test_the_card_the_schema_and_every_file_name_the_same_columns(table: str) -> None:
-    schema = yaml.safe_load((ROOT / "conf" / "schema" / f"{table}.yaml").read_text(encoding="utf-8"))
+def test_every_file_has_the_columns_of_the_card(table: str) -> None:
     files = sorted(BUNDLED.glob(f"{table}*.csv.gz"))
     assert files
-    assert list(schema["columns"]) == list(CARD["tables"][table])
     for file in files:
         assert list(pd.read_csv(file, nrows=0)) == list(CARD["tables"][table]), file.name
 

@@ -16,7 +16,7 @@ from {{ cookiecutter.package_name }}.retraining import promote
 
 @pytest.mark.pipeline
 @pytest.mark.filterwarnings("default")
-def test_flights_become_a_champion_that_is_deployed(
+def test_penguins_become_a_champion_that_is_deployed(
     prepared: Layout, smoke: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

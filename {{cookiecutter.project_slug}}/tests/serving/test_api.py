@@ -22,12 +22,12 @@ def logged(layout: Layout, version: str = "1") -> int:
 
 
 def test_rows_are_answered_in_order_and_logged(client: FlaskClient, example: Row, deployed: Layout) -> None:
-    answer = client.post("/v1/predict", json={"rows": [example, {**example, "temp": None}]})
+    answer = client.post("/v1/predict", json={"rows": [example, {**example, "bill_length_mm": None}]})
     assert answer.status_code == 200
     body = answer.get_json()
     assert body["model_version"] == "1"
     first = body["predictions"][0]
-    assert first["label"] in ("late", "on_time")
+    assert first["label"] in ("male", "female")
     assert first["probability"] == max(first["probabilities"].values())
     assert sum(first["probabilities"].values()) == pytest.approx(1)
     loaded = bundle.load(deployed.deploy / "bundles" / "1")
@@ -39,17 +39,17 @@ def test_rows_are_answered_in_order_and_logged(client: FlaskClient, example: Row
 def test_a_category_that_did_not_occur_in_training_is_answered_with_a_warning(
     client: FlaskClient, example: Row
 ) -> None:
-    answer = client.post("/v1/predict", json={"rows": [{**example, "carrier": "ZZ"}]})
-    assert answer.get_json()["predictions"][0]["warnings"] == ["carrier: 'ZZ' did not occur in training"]
+    answer = client.post("/v1/predict", json={"rows": [{**example, "species": "ZZ"}]})
+    assert answer.get_json()["predictions"][0]["warnings"] == ["species: 'ZZ' did not occur in training"]
 
 
 @pytest.mark.parametrize(
     ("change", "field", "message"),
     [
-        ({"distance": "far"}, "rows.0.distance", "Input should be a number, got 'far'"),
-        ({"distance": 1.5}, "rows.0.distance", "valid integer"),
-        ({"temp": True}, "rows.0.temp", "Input should be a number"),
-        ({"carrier": 7}, "rows.0.carrier", "valid string"),
+        ({"year": "far"}, "rows.0.year", "Input should be a number, got 'far'"),
+        ({"year": 1.5}, "rows.0.year", "valid integer"),
+        ({"bill_length_mm": True}, "rows.0.bill_length_mm", "Input should be a number"),
+        ({"species": 7}, "rows.0.species", "valid string"),
         ({"colour": "red"}, "rows.0.colour", "no such field"),
     ],
 )
@@ -66,11 +66,11 @@ def test_a_wrong_value_is_refused_with_its_field(
 
 
 def test_a_missing_and_a_misspelt_field_are_both_named(client: FlaskClient, example: Row) -> None:
-    misspelt = {("carier" if name == "carrier" else name): value for name, value in example.items()}
+    misspelt = {("specie" if name == "species" else name): value for name, value in example.items()}
     errors = client.post("/v1/predict", json={"rows": [misspelt]}).get_json()["errors"]
     messages = {error["field"]: error["message"] for error in errors}
-    assert messages["rows.0.carrier"].startswith("This field is missing")
-    assert messages["rows.0.carier"] == "The model has no such field. Did you mean carrier?"
+    assert messages["rows.0.species"].startswith("This field is missing")
+    assert messages["rows.0.specie"] == "The model has no such field. Did you mean species?"
 
 
 @pytest.mark.parametrize("body", ["hello", "{", ""])
@@ -101,12 +101,12 @@ def test_health_readiness_document_and_pages_answer(client: FlaskClient) -> None
     assert client.get("/healthz").get_json() == {"status": "alive"}
     assert client.get("/readyz").get_json() == {"status": "ready", "model_version": "1"}
     document = client.get("/docs/openapi.json").get_json()
-    assert set(document["components"]["schemas"]["Row"]["required"]) >= {"carrier", "distance"}
+    assert set(document["components"]["schemas"]["Row"]["required"]) >= {"species", "year"}
     refused = document["paths"]["/v1/predict"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]
     assert refused == {"$ref": "#/components/schemas/Problem"}
     assert b"swagger-ui" in client.get("/docs", follow_redirects=True).data
     page = client.get("/").get_data(as_text=True)
-    assert '<select name="carrier"' in page
+    assert '<select name="species"' in page
     assert "http" not in page.replace("<!doctype html>", "")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import yaml
+from ruamel.yaml import YAML
 
 from .. import landing
 from ..config import Config, Reading
@@ -41,6 +42,7 @@ def run(config: Config, layout: Layout, *, only: str | None = None, write: bool 
         found = infer(config, layout, table)
         if not path.is_file():
             _write(path, found)
+            describe_in_card(table, found, layout)
             print(f"schema    made {path}: read it, and add the rules that you know", flush=True)
             continue
         difference = _difference(path, found)
@@ -60,6 +62,20 @@ def make_missing(config: Config, layout: Layout) -> None:
     for table in config.tables:
         if not schema.path_of(table, layout).is_file():
             run(config, layout, only=table)
+
+
+def describe_in_card(table: str, found: str, layout: Layout) -> None:
+    """Add the columns of a new table to the dataset card, for their meaning to be written."""
+    card = layout.root / "metadata.yaml"
+    if not card.is_file():
+        return
+    yaml_with_remarks = YAML()
+    yaml_with_remarks.width = 120
+    content = yaml_with_remarks.load(card.read_text(encoding="utf-8"))
+    names = yaml.safe_load(found)["columns"]
+    content["tables"] = {**(content.get("tables") or {}), table: dict.fromkeys(names, "to be described")}
+    with replacing(card) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        yaml_with_remarks.dump(content, file)
 
 
 def infer(config: Config, layout: Layout, table: str) -> str:

@@ -29,12 +29,15 @@ def run(config: Config, layout: Layout, *, further: bool = False, only: Sequence
         dvc.run("add", "--quiet", "data/landing")
 
 
-def ingest(name: str, source: Source, layout: Layout, *, further: bool) -> None:
-    """Land what is new of one source."""
+def ingest(name: str, source: Source, layout: Layout, *, further: bool = False) -> None:
+    """Land what is new of one source. Raises ProjectError when it cannot be fetched; nothing is landed then."""
     with governance.recorded("ingest", layout) as record, landing.temporary(name, layout) as folder:
         landed = landing.landed_files(name, layout)
-        fetched = sources.fetch(name, source, landed, folder, layout, further=further)
-        made = landing.land(name, fetched, layout)
+        try:
+            fetched = sources.fetch(name, source, landed, folder, layout, further=further)
+            made = landing.land(name, fetched, layout)
+        except OSError as error:
+            raise ProjectError(f"Source {name} could not be landed: {error}. Nothing was changed.") from error
         if made is None:
             print(f"ingest    {name}: nothing new", flush=True)
             return

@@ -34,7 +34,8 @@ FORMATS = {
 }  # fmt: skip
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
-LONGEST_LINE = 16 << 20
+LONGEST_OBJECT = 16 << 20
+"""Bytes of one JSON object, at most."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def read_csv(connection: duckdb.DuckDBPyConnection, path: Path, reading: Reading
     source = (
         f"read_csv({text(path.as_posix())}, auto_detect = false, header = true, columns = {{{struct}}}, "
         f"delim = {text(delimiter)}, quote = '\"', escape = '\"', nullstr = [{nulls}], "
-        f"max_line_size = {LONGEST_LINE}, store_rejects = true, rejects_limit = 0)"
+        f"store_rejects = true, rejects_limit = 0)"
     )
     rejected = (
         "select line as _row, first(csv_line) as _text, first(error_message) as _why from reject_errors "
@@ -121,8 +122,7 @@ def read_jsonl(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readi
     """One object a line. A line that is no object is rejected."""
     lines = (
         f"(select line, row_number() over () as _row from read_csv({text(path.as_posix())}, auto_detect = false, "
-        f"header = false, columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = '', "
-        f"max_line_size = {LONGEST_LINE}))"
+        f"header = false, columns = {{'line': 'VARCHAR'}}, delim = '', quote = '', escape = ''))"
     )
     valid = "coalesce(case when json_valid(line) then json_type(line) end, '') = 'OBJECT'"
     objects = f"(select line::json as json, _row from {lines} where {valid})"
@@ -134,7 +134,7 @@ def read_json(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readin
     """An array of objects, or objects one after the other."""
     objects = (
         f"(select json, row_number() over () as _row from read_json_objects({text(path.as_posix())}, "
-        f"format = 'auto', maximum_object_size = {LONGEST_LINE}))"
+        f"format = 'auto', maximum_object_size = {LONGEST_OBJECT}))"
     )
     return _from_objects(connection, objects, reading, None)
 
@@ -142,9 +142,9 @@ def read_json(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readin
 def _from_objects(connection: duckdb.DuckDBPyConnection, objects: str, reading: Reading, rejected: str | None) -> Raw:
     """The keys in the order in which they first occur; nested values stay JSON text."""
     query = (
-        f"select key, min(_row) as at from (select unnest(json_keys(json)) as key, _row from {objects}) group by key"
+        f"select key, min(_row) as seen from (select unnest(json_keys(json)) as key, _row from {objects}) group by key"
     )
-    found = connection.execute(f"select key from ({query}) order by at").fetchall()
+    found = connection.execute(f"select key from ({query}) order by seen").fetchall()
     first = connection.execute(f"select json_keys(json) from {objects} limit 1").fetchone()
     order = {key: position for position, key in enumerate(first[0] if first else [])}
     headers = sorted((row[0] for row in found), key=lambda key: order.get(key, len(order)))

@@ -80,15 +80,15 @@ def write_parts(
         f"from (select *, row_number() over () as _position from {view}) where {quoted(task.target)} is not null"
     )
     judged = "(select distinct _score, _stratum from scored)" if split.method == "group" else "scored"
-    validation_from, test_from = 1 - split.validation - split.test, 1 - split.test
+    train, until_test = round(1 - split.validation - split.test, 9), round(1 - split.test, 9)
     connection.execute(
-        f"create temp table cuts as select _stratum, quantile_disc(_score, {validation_from}) as validation_from, "
-        f"quantile_disc(_score, {test_from}) as test_from from {judged} group by _stratum"
+        f"create temp table cuts as select _stratum, quantile_disc(_score, {train}) as last_train, "
+        f"quantile_disc(_score, {until_test}) as last_validation from {judged} group by _stratum"
     )
     conditions = {
-        "train": "_score < validation_from",
-        "validation": "_score >= validation_from and _score < test_from",
-        "test": "_score >= test_from",
+        "train": "_score <= last_train",
+        "validation": "_score > last_train and _score <= last_validation",
+        "test": "_score > last_validation",
     }
     parts = {
         name: copy(

@@ -1,0 +1,2 @@
+-- Three species of penguins: is it a male?
+select * from penguins
