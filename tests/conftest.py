@@ -69,10 +69,18 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     return BakedProject(bake(tmp_path_factory.mktemp("baked")))
 
 
+def make_own(folder: Path, **answers: str) -> BakedProject:
+    """A project for a table of one's own, set up."""
+    project = BakedProject(bake(folder, dataset="own", project_name="Own Table", **answers))
+    share_environment(project.root)
+    project.make("setup")
+    return project
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     """A project with answers of its own and `make setup` done, in the environment that all projects share."""
     project = BakedProject(bake(tmp_path_factory.mktemp("installed"), project_name="Late Planes"))
     share_environment(project.root)
-    project.make("setup")
+    project.make("setup", "ARGS=--with postgres,s3")
     return project

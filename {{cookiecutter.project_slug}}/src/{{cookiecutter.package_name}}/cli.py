@@ -5,6 +5,7 @@ What a step needs is imported when it is asked for, so that `--help` and serving
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from pathlib import Path
@@ -29,15 +30,24 @@ STAGES = {
 }
 
 
+OF_THE_MACHINE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EMFILE)
+"""Errors that say something about the machine and nothing about the code: a full or read-only disk."""
+
+
 class ReadableErrors(click.Group):
-    """Every command ends with one line on standard error where it meets a ProjectError."""
+    """Every command ends with one message on standard error where it cannot go on."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ProjectError as error:
-            click.secho(f"error: {error}", fg="red", err=True)
-            sys.exit(1)
+            message = str(error)
+        except OSError as error:
+            if error.errno not in OF_THE_MACHINE:
+                raise
+            message = f"{error}. Nothing was changed; mend that and run the same again."
+        click.secho(f"error: {message}", fg="red", err=True)
+        sys.exit(1)
 
 
 @click.group(cls=ReadableErrors, context_settings={"help_option_names": ["-h", "--help"]})

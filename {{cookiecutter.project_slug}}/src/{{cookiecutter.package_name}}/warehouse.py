@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,12 @@ ZONES = ("formatted", "trusted", "exploitation", "splits", "quarantine")
 
 @contextmanager
 def connect(engine: Engine, layout: Layout) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database in memory, which goes to disk where `engine.memory` does not suffice."""
+    """An empty database in memory, which goes to disk where `engine.memory` does not suffice.
+
+    Raises ProjectError for what DuckDB says in the meantime: a damaged file, a full disk.
+    """
     spill = layout.spill / str(os.getpid())
+    layout.spill.mkdir(parents=True, exist_ok=True)
     settings: dict[str, Any] = {"memory_limit": engine.memory, "temp_directory": spill.as_posix()}
     if engine.threads:
         settings["threads"] = str(engine.threads)
@@ -40,6 +44,12 @@ def connect(engine: Engine, layout: Layout) -> Iterator[duckdb.DuckDBPyConnectio
     try:
         connection.execute("set global TimeZone = 'UTC'")  # for its cursors as well
         yield connection
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ProjectError(
+            f"{reason}\nNothing was changed. A damaged file of a zone is made again from the zone before it, "
+            "or brought back by `.venv/bin/dvc checkout --force`."
+        ) from error
     finally:
         connection.close()
         shutil.rmtree(spill, ignore_errors=True)
@@ -53,6 +63,11 @@ def quoted(name: str) -> str:
 def text(value: object) -> str:
     """A literal as SQL writes it."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def among(value: str, known: Iterable[object], kind: str = "VARCHAR") -> str:
+    """A condition: `value` is one of a few constants. `in (…)` would make DuckDB join a table for each condition."""
+    return f"list_contains([{', '.join(map(text, known))}]::{kind}[], {value})"
 
 
 def parquet(path: Path) -> str:

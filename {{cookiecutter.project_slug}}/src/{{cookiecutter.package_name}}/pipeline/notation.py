@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from ..config import Reading
-from ..warehouse import quoted, text
+from ..warehouse import among, quoted, text
 
 NO_VALUE = ("", "?", "-", "--", ".", "none", "missing", "unknown", "nil", "nan")
 """Marks, in lower case, that mean a missing value wherever a number, a date or a boolean is expected."""
@@ -87,8 +87,7 @@ def is_readable(column: str, kind: str, notation: Notation) -> str:
         fits = f"isfinite({cast(column, kind, notation)})"
     if kind == "integer":
         fits = f"{cast(column, 'number', notation)} = {cast(column, kind, notation)}"
-    marks = ", ".join(map(text, NO_VALUE))
-    return f"case when {value} is null or {fits} then true else lower(trim({value}::varchar)) in ({marks}) end"
+    return f"case when {value} is null or {fits} then true else {among(f'lower(trim({value}::varchar))', NO_VALUE)} end"
 
 
 def _plain_number(value: str, notation: Notation) -> str:

@@ -23,7 +23,7 @@ import pandas as pd
 from ..config import Reading
 from ..errors import ProjectError
 from ..names import column_names
-from ..warehouse import columns, quoted, text
+from ..warehouse import among, columns, quoted, text
 
 SAMPLE = 1 << 20
 """Bytes, unpacked, from which encoding and separator are detected."""
@@ -149,12 +149,11 @@ def _from_objects(connection: duckdb.DuckDBPyConnection, objects: str, reading: 
     order = {key: position for position, key in enumerate(first[0] if first else [])}
     headers = sorted((row[0] for row in found), key=lambda key: order.get(key, len(order)))
     names = column_names(headers)
-    marks = ", ".join(text(mark) for mark in reading.missing)
     selected = []
     for name, header in zip(names, headers, strict=True):
         pointer = text("/" + header.replace("~", "~0").replace("/", "~1"))
         value = f"json_extract_string(json, {pointer})"
-        selected.append(f"case when {value} in ({marks}) then null else {value} end as {quoted(name)}")
+        selected.append(f"case when {among(value, reading.missing)} then null else {value} end as {quoted(name)}")
     query = f"select {', '.join([*selected, '_row'])} from {objects}"
     return Raw(query, dict(zip(names, headers, strict=True)), True, rejected)
 

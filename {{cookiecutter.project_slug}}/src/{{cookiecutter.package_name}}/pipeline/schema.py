@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ..config import Section, explain
 from ..errors import ProjectError
 from ..layout import Layout
-from ..warehouse import quoted, text
+from ..warehouse import among, quoted, text
 
 Type = Literal["integer", "number", "text", "boolean", "timestamp"]
 DUCKDB: dict[str, str] = {
@@ -124,8 +124,7 @@ def _column_rules(name: str, column: Column) -> list[Rule]:
     if column.max is not None:
         add(f"max {column.max}", f"{value} > {text(column.max)}::{kind}")
     if column.values is not None:
-        allowed = ", ".join(f"{text(_yaml_text(allowed))}::{kind}" for allowed in column.values)
-        add("values", f"{value} not in ({allowed})")
+        add("values", f"not {among(value, map(_yaml_text, column.values), kind)}")
     if column.pattern is not None:
         add(f"pattern {column.pattern}", f"not regexp_matches({value}::varchar, {text(column.pattern)})")
     if column.references is not None:

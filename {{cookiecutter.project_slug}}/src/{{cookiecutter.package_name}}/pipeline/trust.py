@@ -60,7 +60,8 @@ def run(config: Config, layout: Layout) -> None:
                     counts,
                 )
             record.table(table, **counts)
-            print(f"trust     {table:<12} {counts['rows_out']:>10,} rows, {bad:,} to quarantine", flush=True)
+            again = f", {counts['duplicates']:,} repeat a key" if counts["duplicates"] else ""
+            print(f"trust     {table:<12} {counts['rows_out']:>10,} rows, {bad:,} to quarantine{again}", flush=True)
     write_json(layout.results / "quality.json", {table: measured[table] for table in config.tables})
 
 
