@@ -132,6 +132,7 @@ def api() -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
@@ -402,5 +403,5 @@ def test_data_goes_to_an_object_store_and_comes_back(s3: str, project: BakedProj
     project.run("git", "clone", "--quiet", ".", str(clone))
     other = BakedProject(clone)
     share_environment(clone)
-    other.run(".venv/bin/dvc", "pull", "--quiet")
+    other.run(".venv/bin/dvc", "pull", "--quiet", "data/landing.dvc")
     assert len(list((clone / "data" / "landing").rglob("*.csv.gz"))) == 15

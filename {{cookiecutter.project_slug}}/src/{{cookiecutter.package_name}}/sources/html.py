@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
 
@@ -17,7 +18,6 @@ from ..layout import PACKAGE, Layout
 from .web import Session, public
 
 ANY = tuple(range(200, 600))
-AS_TEXT = dict.fromkeys(range(1000), str)
 
 
 def fetch(name: str, source: HtmlSource, landed: list[Landed], folder: Path, layout: Layout) -> Iterator[Fetched]:
@@ -48,15 +48,22 @@ def nth_table(page: str, source: HtmlSource) -> pd.DataFrame:
     """Every cell as the text that the page shows."""
     try:
         tables = pd.read_html(
-            io.StringIO(page), match=source.match, flavor="lxml", keep_default_na=False, converters=AS_TEXT
+            io.StringIO(page), match=source.match, flavor="lxml", keep_default_na=False, extract_links="all"
         )
     except (ValueError, ImportError) as error:
         raise ProjectError(f"{public(source.url)} has no table that holds {source.match!r}: {error}") from error
     if len(tables) < source.number:
-        raise ProjectError(
-            f"{public(source.url)} has {len(tables)} such table(s), so there is no number {source.number}."
-        )
-    found = tables[source.number - 1]
-    if isinstance(found.columns, pd.MultiIndex):
-        found.columns = [" ".join(dict.fromkeys(map(str, names))) for names in found.columns]
-    return found
+        raise ProjectError(f"{public(source.url)} has {len(tables)} such table(s), and no number {source.number}.")
+    found = tables[source.number - 1].map(_shown)
+    return found.set_axis([_header(names) for names in found.columns], axis="columns")
+
+
+def _shown(cell: tuple[str, str | None]) -> str:
+    """pandas keeps a cell as text only beside its link."""
+    return cell[0]
+
+
+def _header(names: tuple[Any, ...]) -> str:
+    """Headers of several lines as one, each text once."""
+    lines = names if isinstance(names[0], tuple) else (names,)
+    return " ".join(dict.fromkeys(str(line[0]) for line in lines))
