@@ -28,8 +28,10 @@ RULES = {
 }
 KEYWORDS = {*keyword.kwlist, "match", "case", "type"}
 USED = {
-    "click", "duckdb", "dvc", "evidently", "flask", "granian", "hydra", "lightgbm", "mlflow", "numpy", "onnx",
-    "onnxruntime", "pandas", "pandera", "pycaret", "pydantic", "sklearn", "skl2onnx", "sqlalchemy", "src", "tests",
+    "click", "duckdb", "dvc", "evidently", "filelock", "flask", "fsspec", "granian", "hydra", "hypothesis", "jinja2",
+    "lightgbm", "lxml", "matplotlib", "mlflow", "numpy", "onnx", "onnxruntime", "openlineage", "openpyxl", "pandas",
+    "psycopg", "pyarrow", "pycaret", "pydantic", "requests", "sklearn", "skl2onnx", "sqlalchemy", "sqlglot", "src",
+    "tests", "tqdm", "yaml",
 }  # fmt: skip
 
 

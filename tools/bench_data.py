@@ -36,12 +36,12 @@ with landing.temporary("flights", layout) as folder, duckdb.connect() as connect
         path = folder / f"flights-{million:03}.csv"
         # a flight number of its own for each copy, but one row in a thousand comes twice;
         # one in ten thousand has an impossible distance
-        number = f"flight::int + if(n % 1000 = 0, 0, 10000 * (n // {rows} + {million * times}))"
+        number = f"flight::int + if(n % 1000 = 0, 0, 10000 * (copy + {million * times}))"
         distance = "if(n % 10000 = 7, '-1', distance)"
-        numbered = f"select f.*, row_number() over () as n from flights as f, range({times}) limit 1000000"
+        copies = f"select f.*, copy, row_number() over () as n from flights as f, range({times}) as r (copy)"
         connection.execute(
-            f"copy (select * exclude n replace ({number} as flight, {distance} as distance) "
-            f"from ({numbered})) to '{path}'"
+            f"copy (select * exclude (n, copy) replace ({number} as flight, {distance} as distance) "
+            f"from ({copies}) limit 1000000) to '{path}'"
         )
         fetched.append(landing.Fetched(path, "flights", path.name))
     for table in ("weather", "planes", "airports", "airlines"):

@@ -30,6 +30,37 @@ def test_the_default_render_has_exactly_these_files(baked: BakedProject) -> None
     assert found == FILES
 
 
+def test_an_own_render_has_the_files_for_a_table_and_none_of_the_bundled_data(tmp_path: Path) -> None:
+    project = BakedProject(bake(tmp_path, dataset="own", project_name="Churn"))
+    found = {name.replace("src/churn/", "src/PACKAGE/") for name in project.files()}
+    assert found - FILES == {"conf/source/own.yaml", "conf/task/own.yaml", "sql/own.sql"}
+    gone = {name.rsplit("/", 1)[0] if name.startswith(("data/", "conf/schema")) else name for name in FILES - found}
+    assert gone == {
+        "conf/schema", "conf/source/flights.yaml", "conf/task/late.yaml", "data/bundled", "params.yaml",
+        "sql/late_flights.sql", "tests/data/test_bundled_data.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("", ""),
+        ("my table.csv", "../my table.csv"),
+        ("/data/a.csv", "/data/a.csv"),
+        ("~/a.csv", "~/a.csv"),
+        ("https://example.com/a.csv?x=1", "https://example.com/a.csv?x=1"),
+    ],
+)
+def test_the_path_of_an_own_table_is_that_from_where_it_was_typed(given: str, written: str, tmp_path: Path) -> None:
+    answers = {"target": "Größe (cm)", "key_columns": "id, Körper-Maß ,", "time_column": " at "}
+    project = BakedProject(bake(tmp_path, dataset="own", project_name="Churn", data_path=given, **answers))
+    source = yaml.safe_load(project.text("conf/source/own.yaml"))["own"]
+    task = yaml.safe_load(project.text("conf/task/own.yaml"))
+    assert source == {"kind": "file", "path": written, "key": ["id", "Körper-Maß"]}
+    assert (task["target"], task["time"], task["key"]) == ("Größe (cm)", "at", ["id", "Körper-Maß"])
+    assert "split: time" in project.text("conf/config.yaml")
+
+
 def test_no_tag_is_left_unrendered(baked: BakedProject) -> None:
     left = []
     for name in baked.files():
@@ -70,8 +101,15 @@ def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
         {"project_name": "Z", "package_name": "z"},
         {"project_slug": "x" * 40},
         {"license": "Proprietary", "python_version": "3.10", "author_name": "Zoë O'Brien-Łukasz"},
+        {
+            "dataset": "own",
+            "project_name": "Churn",
+            "data_path": "a b.csv",
+            "key_columns": "id, Größe",
+            "time_column": "at",
+        },
     ],
-    ids=["default", "short", "long", "other"],
+    ids=["default", "short", "long", "other", "own"],
 )
 def test_every_render_is_clean_by_ruff_and_has_a_lock_that_fits(answers: dict[str, str], tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, **answers))

@@ -25,6 +25,10 @@ WRONG = [
     ({"description": 'Says "hi"'}, ["description is 'Says \"hi\"'. Use one line"]),
     ({"description": "two\nlines"}, ["description is 'two\\nlines'. Use one line"]),
     ({"author_name": "Ada \\ Lovelace"}, ["author_name is 'Ada \\\\ Lovelace'. Use one line"]),
+    ({"dataset": "own", "target": ""}, ["target is ''. Use the name of a column: churned"]),
+    ({"data_path": 'a"b'}, ["data_path is 'a\"b'. Use a path or URL"]),
+    ({"time_column": "a\nb"}, ["time_column is 'a\\nb'. Use the name of a column, or nothing"]),
+    ({"key_columns": "{id}"}, ["key_columns is '{id}'. Use names of columns"]),
     ({"author_email": "ada"}, ["author_email is 'ada'. Use an address: ada@example.com"]),
     (
         {"project_name": "Is", "author_email": "nowhere", "description": "a{b}"},
@@ -48,7 +52,7 @@ def test_a_wrong_answer_is_named_and_nothing_is_left_behind(
     assert list(tmp_path.rglob("*")) == [output]
 
 
-@pytest.mark.parametrize("answers", [{"license": "GPL"}, {"python_version": "3.12"}])
+@pytest.mark.parametrize("answers", [{"license": "GPL"}, {"python_version": "3.12"}, {"dataset": "mine"}])
 def test_an_answer_that_is_not_offered_is_refused(answers: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=next(iter(answers.values()))):
         bake(tmp_path, **answers)

@@ -9,6 +9,8 @@ import pytest
 from bake import BUILD
 from playwright.sync_api import Page, expect, sync_playwright
 
+from ..conftest import BakedProject
+
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
@@ -69,3 +71,22 @@ def test_the_documentation_page_works_offline(page: Page) -> None:
     page.goto("/docs")
     expect(page.get_by_text("Predict one or many rows")).to_be_visible()
     picture(page, "docs")
+
+
+def test_the_profiles_are_a_page_with_a_picture_of_every_column(trained: BakedProject, chromium: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((trained.root / "results" / "profiles" / "index.html").as_uri())
+        expect(page.get_by_role("heading", name="exploitation")).to_be_visible()
+        expect(page.get_by_role("img", name="histogram of temp").last).to_be_visible()
+        expect(page.get_by_role("img", name="most frequent values of carrier").last).to_be_visible()
+        page.get_by_role("heading", name="exploitation").scroll_into_view_if_needed()
+        picture(page, "profiles")
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        picture(page, "profiles-phone")
+        browser.close()
+    assert len(asked) == 1

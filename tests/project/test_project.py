@@ -19,7 +19,7 @@ from ..conftest import BakedProject
 ZONES = """
 import duckdb, json
 zones = {
-    "formatted": "data/formatted/flights.parquet", "trusted": "data/trusted/flights.parquet",
+    "formatted": "data/formatted/flights/*.parquet", "trusted": "data/trusted/flights.parquet",
     "weather": "data/trusted/weather.parquet", "refused": "data/quarantine/trust/weather.parquet",
     "exploitation": "data/exploitation/late_flights.parquet", "train": "data/splits/train.parquet",
     "validation": "data/splits/validation.parquet", "test": "data/splits/test.parquet",
@@ -70,7 +70,14 @@ def test_every_zone_holds_the_rows_it_should(trained: BakedProject) -> None:
     assert rows["exploitation"] == rows["train"] + rows["validation"] + rows["test"] == 13398
     assert rows["train"] > rows["test"] > rows["validation"] > 0
     quality = json.loads(trained.text("results/quality.json"))
-    assert quality["weather"] == {"rows_in": 13014, "duplicates": 0, "quarantined": 1, "rows_out": 13013}
+    weather = quality["weather"]
+    assert (weather["rows_in"], weather["duplicates"], weather["quarantined"], weather["rows_out"]) == (
+        13014,
+        0,
+        1,
+        13013,
+    )
+    assert weather["validity"] == round(1 - 1 / 13014, 6)
 
 
 def test_the_search_tried_four_models_and_the_bundle_answers_the_same(trained: BakedProject) -> None:
@@ -101,7 +108,7 @@ def test_one_changed_line_of_conf_runs_only_the_stages_that_read_it(trained: Bak
         ".venv/bin/python", "-m", "late_planes", "compose", "--check", fails=True
     )
     told = trained.make("pipeline")
-    assert re.findall(r"Running stage '(\w+)'", told) == ["trust"]
+    assert re.findall(r"Running stage '(\w+)'", told) == ["format", "trust"]
     trust.write_text(before, encoding="utf-8")
     trained.make("pipeline")
     assert trained.run("git", "status", "--porcelain") == ""
@@ -117,6 +124,49 @@ def test_a_stage_that_fails_says_why_and_loses_nothing(trained: BakedProject) ->
     assert last_json(trained.python(ZONES))["exploitation"] == 13398
     view.write_text(before, encoding="utf-8")
     assert "Data and pipelines are up to date" in trained.make("pipeline")
+
+
+def test_what_is_known_only_afterwards_stops_at_the_leakage_gate(trained: BakedProject) -> None:
+    view = trained.root / "sql" / "late_flights.sql"
+    before = view.read_text(encoding="utf-8")
+    view.write_text(
+        before.replace("f.distance,", "f.distance, f.dep_delay, f.arr_delay, f.air_time,"), encoding="utf-8"
+    )
+    told = trained.make("pipeline", fails=True)
+    assert "3 feature(s) leak the answer, so nothing is trained" in told
+    assert "arr_delay: it orders late: alone it separates the classes" in told
+    assert "air_time: metadata.yaml says that it is known only afterwards" in told
+    assert re.search(r"dep_delay: (alone it predicts late|metadata.yaml)", told)
+    report = json.loads(trained.text("results/leakage/leakage.json"))
+    assert [leak["column"] for leak in report["leaks"]] == ["arr_delay", "dep_delay", "air_time"]
+    view.write_text(before, encoding="utf-8")
+    trained.make("pipeline")
+    assert trained.run("git", "status", "--porcelain") == ""
+
+
+def test_a_question_in_sql_is_answered_from_any_zone(trained: BakedProject) -> None:
+    question = "select count(*) as n from trusted.flights where origin = 'JFK'"
+    assert trained.run(".venv/bin/python", "-m", "late_planes", "sql", "--csv", question) == "n\n4633\n"
+    assert "names the columns that the data has" in trained.make("schema", "ARGS=planes")
+    asked = "select count(*) from exploitation.late_flights"
+    assert "13398" in trained.run("bash", "-c", f"echo '{asked};' | make --no-print-directory sql")
+
+
+def test_every_run_is_in_the_log_and_said_in_openlineage(trained: BakedProject) -> None:
+    steps = [json.loads(line) for line in trained.text("results/governance/runs.jsonl").splitlines()]
+    assert {"ingest", "format", "trust", "exploit", "profile", "split", "leakage", "train", "evaluate", "export"} <= {
+        entry["step"] for entry in steps
+    }
+    assert all(re.fullmatch(r"[0-9a-f]{40}(-dirty)?", entry["git_revision"]) for entry in steps)
+    events = [json.loads(line) for line in trained.text("results/governance/openlineage.jsonl").splitlines()]
+    assert len(events) == len(steps)
+    (late,) = {
+        json.dumps(output["facets"]["columnLineage"]["fields"]["late"]["inputFields"])
+        for event in events
+        if event["job"]["name"] == "exploit"
+        for output in event["outputs"]
+    }
+    assert [field["name"] + "." + field["field"] for field in json.loads(late)] == ["trusted.flights.arr_delay"]
 
 
 def test_the_registry_holds_the_champion_with_its_lineage(deployed: BakedProject) -> None:
@@ -148,6 +198,22 @@ def test_make_predict_prints_question_and_answer(deployed: BakedProject, api: st
     assert told["model_version"] == "1"
     assert told["rows"][0].keys() >= {"carrier", "distance", "temp"}
     assert told["predictions"][0]["label"] in ("late", "on_time")
+
+
+def test_a_prediction_is_traced_back_to_the_landed_files(deployed: BakedProject, api: str) -> None:
+    schema = json.loads(deployed.text("deploy/bundles/1/schema.json"))
+    answer = post(f"{api}/v1/predict", {"rows": [schema["example"]]})
+    prediction = answer["predictions"][0]["prediction_id"]
+    told = deployed.run(".venv/bin/python", "-m", "late_planes", "lineage", prediction)
+    assert f"prediction  {prediction}" in told
+    assert "model       version 1" in told
+    assert re.search(r"code        git [0-9a-f]{40}", told)
+    assert re.search(r"data/splits +md5 [0-9a-f]{32}\.dir", told)
+    assert (
+        len(re.findall(r"landed      data/landing/flights/\w+/\S+\.csv\.gz  from data/bundled/\S+  sha256", told)) == 15
+    )
+    unknown = deployed.run(".venv/bin/python", "-m", "late_planes", "lineage", "nobody", fails=True)
+    assert "no prediction nobody in the prediction log" in unknown
 
 
 def test_a_port_that_is_taken_is_named(deployed: BakedProject, api: str) -> None:

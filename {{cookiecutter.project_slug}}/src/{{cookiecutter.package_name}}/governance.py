@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from .landing import MANIFEST
 from .layout import Layout
 
 RUNS = "runs.jsonl"
@@ -79,10 +80,14 @@ def runs(layout: Layout) -> list[dict[str, Any]]:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 over the names and contents of a file or of all files in a folder."""
+    """SHA-256 over the names and contents of a file or of all files in a folder.
+
+    Of a landing its manifest is enough, which holds the SHA-256 of each of its files.
+    """
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if not file.is_file():
+        landed = file.name != MANIFEST and (file.parent / MANIFEST).is_file()
+        if landed or not file.is_file():
             continue
         digest.update(file.relative_to(path).as_posix().encode())
         with file.open("rb") as content:

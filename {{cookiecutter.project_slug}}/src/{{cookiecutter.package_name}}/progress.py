@@ -34,7 +34,7 @@ def watching(what: str, amounts: Mapping[duckdb.DuckDBPyConnection, int], unit: 
     def poll() -> None:
         while not done.wait(0.2):
             for connection in amounts:
-                reached[connection] = max(reached[connection], connection.query_progress())
+                reached[connection] = max(reached[connection], _per_cent(connection))
             bar.update(int(sum(amount * reached[one] / 100 for one, amount in amounts.items())) - bar.n)
 
     thread = threading.Thread(target=poll, daemon=True)
@@ -45,3 +45,13 @@ def watching(what: str, amounts: Mapping[duckdb.DuckDBPyConnection, int], unit: 
         done.set()
         thread.join()
         bar.close()
+
+
+def _per_cent(connection: duckdb.DuckDBPyConnection) -> float:
+    """How far its query is; a closed connection has done all of them."""
+    import duckdb
+
+    try:
+        return connection.query_progress()
+    except duckdb.ConnectionException:
+        return 100.0

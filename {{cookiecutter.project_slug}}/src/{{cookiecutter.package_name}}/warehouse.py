@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -76,6 +77,14 @@ def parquet(path: Path) -> str:
     return f"read_parquet({text(pattern.as_posix())})"
 
 
+def position(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """The number of a row, from 0, in what `parquet(path)` reads: SQL that costs nothing, the same in every query."""
+    pattern = text((path / "*.parquet" if path.is_dir() else path).as_posix())
+    rows = connection.execute(f"select num_rows from parquet_file_metadata({pattern}) order by file_name").fetchall()
+    before = list(itertools.accumulate((row[0] for row in rows[:-1]), initial=0))
+    return f"(({before}::bigint[])[file_index::bigint + 1] + file_row_number)"
+
+
 def columns(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     """Name and DuckDB type of every column."""
     return {row[0]: row[1] for row in connection.execute(f"describe select * from {relation}").fetchall()}
@@ -94,7 +103,15 @@ def one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 def copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int:
     """Write a query's rows, in their order, to a Parquet file; their number."""
-    return int(one(connection, f"copy ({query}) to {text(target.as_posix())} (format parquet, compression zstd)"))
+    return int(one(connection, f"copy ({query}) to {text(target.as_posix())} (format parquet)"))
+
+
+def in_order(connection: duckdb.DuckDBPyConnection) -> None:
+    """One thread from here on: the same rows give the same file, also after a join or a filter that leaves few.
+
+    On several threads DuckDB keeps no order through a join, and cuts what a filter leaves into other row groups.
+    """
+    connection.execute("set threads = 1")
 
 
 def catalogue(layout: Layout) -> Path:

@@ -127,8 +127,15 @@ def test_a_missing_column_is_named_and_a_new_one_is_said(
 def test_a_column_of_another_type_stops_the_pipeline_with_a_report(smoke: Config, project: Layout) -> None:
     land(project, "a.csv", b"name,amount,at\n" + b"x,plenty,2024-01-01\n" * 9)
     strict = one_table(smoke).model_copy(update={"trust": smoke.trust})
-    with pytest.raises(ProjectError, match=r"9 of 9 rows of table t would go to quarantine.*\n +9 x amount: type"):
+    report = r"9 of 9 rows of table t .* +9 x amount: type, such as 'plenty'.Of another type .*: amount \(number\)"
+    with pytest.raises(ProjectError, match=f"(?s){report}"):
         formatted(strict, project)
+
+
+def test_a_table_without_rows_is_named(smoke: Config, project: Layout) -> None:
+    land(project, "a.csv", b"name,amount,at\n")
+    with pytest.raises(ProjectError, match=r"Table t is empty: no row in .*a\.csv"):
+        formatted(one_table(smoke), project)
 
 
 def test_a_schema_is_inferred_and_never_overwritten(

@@ -37,7 +37,8 @@ def parts_of(smoke: Config, layout: Layout, method: str, **columns: object) -> d
         update={"task": TASK, "split": Split.model_validate({"method": method, "validation": 0.2, "test": 0.2})}
     )
     with connect(smoke.engine, layout) as connection:
-        split.write_parts(connection, view(layout, **columns), TASK, settings.split, 7, folder)
+        view(layout, **columns)
+        split.write_parts(connection, layout.root / "t.parquet", TASK, settings.split, 7, folder)
         split.check_leakage(connection, settings, folder)
     return {part: pd.read_parquet(folder / f"{part}.parquet") for part in split.PARTS}
 

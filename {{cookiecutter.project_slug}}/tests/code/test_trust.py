@@ -93,8 +93,8 @@ def test_a_value_that_must_be_unique_is_bad_the_second_time(smoke: Config, proje
 
 
 def test_too_many_bad_rows_stop_the_pipeline_with_the_rules_that_broke() -> None:
-    with pytest.raises(ProjectError, match=r"2 of 4 rows of table t .*\n +2 x low: min 0\nLook there"):
-        quarantine.check_share("t", 4, {"low: min 0": 2}, 2, 0.05, "Look there")
+    with pytest.raises(ProjectError, match=r"2 of 4 rows of table t .*\n +2 x low: min 0, such as '-1'\nLook there"):
+        quarantine.check_share("t", 4, [quarantine.Broken("low: min 0", 2, "-1")], 2, 0.05, "Look there")
 
 
 def test_a_rule_that_is_no_sql_is_named(smoke: Config, prepared: Layout, tmp_path: Path) -> None:

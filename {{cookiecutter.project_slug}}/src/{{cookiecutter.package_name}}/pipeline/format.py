@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,22 +94,33 @@ def format_table(
         def one(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, Path | None]:
             number, file = jobs[cursor]
             name = f"{number:05}.parquet"
-            return format_file(cursor, file, casts_of(contract, notations, file), target / name, Path(folder) / name)
+            with cursor:  # closed, it gives back the buffers of its file
+                return format_file(cursor, file, contract, notations, target / name, Path(folder) / name)
 
         workers = min(READERS, os.cpu_count() or 1)
         with watching(f"format {table}", sizes, "B"), ThreadPoolExecutor(workers) as pool:
             done = list(pool.map(one, jobs))
         total, kept = (sum(column) for column in list(zip(*done, strict=True))[:2])
         write_quarantine(connection, contract, [path for *_, path in done if path], refused)
-        broken = quarantine.counts(connection, parquet(refused))
-    look_at = (
-        f"`make schema` compares the files with conf/schema/{table}.yaml; "
-        "`read:` of conf/source/ can say how they are written."
-    )
+        broken = quarantine.broken_rules(connection, parquet(refused))
+    if not total:
+        raise ProjectError(f"Table {table} is empty: no row in {', '.join(str(path) for path in paths)}.")
+    look_at = _advice(table, contract, broken, total)
     quarantine.check_share(table, total, broken, total - kept, config.trust.max_quarantined_share, look_at)
     headers = {name: header for file in reversed(files) for name, header in file.raw.columns.items()}
     mapping = {name: {"from": headers[name], "type": column.type} for name, column in contract.columns.items()}
     return kept, total - kept, mapping
+
+
+def _advice(table: str, contract: Schema, broken: list[quarantine.Broken], total: int) -> str:
+    """What to do about too many bad rows; a column that is of another type now is named."""
+    many = {one.rule for one in broken if 2 * one.rows > total}
+    retyped = [f"{name} ({column.type})" for name, column in contract.columns.items() if f"{name}: type" in many]
+    changed = f"Of another type than conf/schema/{table}.yaml says: {', '.join(retyped)}. " if retyped else ""
+    return (
+        f"{changed}`make schema` compares the files with conf/schema/{table}.yaml; "
+        "`read:` of conf/source/ can say how they are written."
+    )
 
 
 def open_files(
@@ -155,59 +166,65 @@ def detect(
     return notation.detect(connection, "sample", kinds, reading)
 
 
-def casts_of(contract: Schema, notations: Mapping[str, Notation], file: File) -> dict[str, tuple[str, str]]:
-    """Column to its value and to the condition that it can be read, both as SQL."""
-    found = notations if file.raw.as_text else {}
-    return {
-        name: (
-            notation.cast(name, column.type, found.get(name, Notation())),
-            notation.is_readable(name, column.type, found.get(name, Notation())),
-        )
-        for name, column in contract.columns.items()
-    }
-
-
 def format_file(
-    connection: duckdb.DuckDBPyConnection, file: File, casts: Mapping[str, tuple[str, str]], target: Path, refused: Path
+    connection: duckdb.DuckDBPyConnection,
+    file: File,
+    contract: Schema,
+    notations: Mapping[str, Notation],
+    target: Path,
+    refused: Path,
 ) -> tuple[int, int, Path | None]:
     """Rows in, rows kept and, where these differ, the Parquet file `refused` with the others."""
     raw = f"({file.raw.query})"
-    values = ", ".join(f"{value} as {quoted(name)}" for name, (value, _) in casts.items())
-    readable = " and ".join(condition for _, condition in casts.values())
-    judged = f"(select {values}, {file.lineage}, {readable} as _readable from {raw})"
+    kinds = {name: column.type for name, column in contract.columns.items()}
+    written = {name: notations[name] if file.raw.as_text and name in notations else Notation() for name in kinds}
+    readable = {name: notation.is_readable(name, kind, written[name]) for name, kind in kinds.items()}
     try:
-        kept = copy(connection, f"select * exclude (_readable) from {judged} where _readable", target)
+        kept = copy(connection, _kept(file, kinds, written, readable), target)
         rows = count(connection, raw)
-        lines = connection.execute(file.raw.rejected).fetchall() if file.raw.rejected else []
+        connection.execute(f"create temp table lines as {file.raw.rejected}")
+        lines = count(connection, "lines")
         if kept == rows and not lines:
             return rows, kept, None
-        connection.execute("create or replace temp table lines (_row bigint, _text varchar, _why varchar)")
-        if lines:
-            connection.executemany("insert into lines values (?, ?, ?)", lines)
-        names = ", ".join(f"{quoted(name)}::varchar as {quoted(name)}" for name in casts)
+        texts = {name: f"{quoted(name)}::varchar" for name in kinds}
+        names = ", ".join(f"{value} as {quoted(name)}" for name, value in texts.items())
         reasons = quarantine.failures(
-            [
-                (f"not ({condition})", quarantine.failure(name, "type", f"{quoted(name)}::varchar"))
-                for name, (_, condition) in casts.items()
-            ]
+            [(f"not ({readable[name]})", quarantine.failure(name, "type", texts[name])) for name in kinds]
         )
         no_row = "{'column': '', 'rule': split_part(_why, chr(10), 1), 'value': _text}"
         copy(
             connection,
-            f"select {names}, {file.lineage}, {reasons} as {FAILURES} from {raw} where not ({readable}) "
+            f"select {names}, {file.lineage}, {reasons} as {FAILURES} from {raw} where not ({_all(readable.values())}) "
             f"union all by name select {file.lineage}, [{no_row}] as {FAILURES} from lines",
             refused,
         )
     except duckdb.Error as error:
         raise readers.unreadable(file.path, error) from error
-    return rows + len(lines), kept, refused
+    return rows + lines, kept, refused
+
+
+def _kept(file: File, kinds: Mapping[str, str], written: Mapping[str, Notation], readable: Mapping[str, str]) -> str:
+    """The typed rows that can be read. A value is cast once, and only one that does not fit may be a mark."""
+    casts = [f"{notation.cast(name, kind, written[name])} as {quoted('_' + name)}" for name, kind in kinds.items()]
+    fitting = [
+        notation.fits(name, kind, written[name], quoted("_" + name)) for name, kind in kinds.items() if kind != "text"
+    ]
+    names = ", ".join(f"{quoted('_' + name)} as {quoted(name)}" for name in kinds)
+    return (
+        f"select {names}, {file.lineage} from (select *, {', '.join(casts)} from ({file.raw.query})) "
+        f"where case when {_all(fitting)} then true else {_all(readable.values())} end"
+    )
+
+
+def _all(conditions: Iterable[str]) -> str:
+    return " and ".join(conditions) or "true"
 
 
 def write_quarantine(connection: duckdb.DuckDBPyConnection, contract: Schema, parts: list[Path], target: Path) -> None:
     """One file for the table, also when nothing was refused."""
     names = [f"null::varchar as {quoted(name)}" for name in contract.columns]
     lineage = [f"null::{'bigint' if name == '_row' else 'varchar'} as {name}" for name in LINEAGE]
-    failures = f'[]::struct("column" varchar, rule varchar, value varchar)[] as {FAILURES}'
+    failures = f"[]::{quarantine.TYPE} as {FAILURES}"
     empty = f"select {', '.join([*names, *lineage, failures])} where false"
     queries = [empty, *(f"from {parquet(part)}" for part in parts)]
     copy(connection, " union all by name ".join(f"({query})" for query in queries), target)

@@ -21,12 +21,15 @@ def run(config: Config, layout: Layout, *, further: bool = False, only: Sequence
     if unknown:
         raise ProjectError(f"No source {', '.join(unknown)} in conf/config.yaml. It has {', '.join(config.sources)}.")
     with exclusive("ingest", layout):
-        for name in only or config.sources:
-            if only or further or is_due(config.sources[name], landing.last_landed(name, layout)):
-                ingest(name, config.sources[name], layout, further=further)
-            else:
-                print(f"ingest    {name}: not due yet (every {config.sources[name].every_hours:g} h)")
-        dvc.run("add", "--quiet", "data/landing")
+        try:
+            for name in only or config.sources:
+                if only or further or is_due(config.sources[name], landing.last_landed(name, layout)):
+                    ingest(name, config.sources[name], layout, further=further)
+                else:
+                    print(f"ingest    {name}: not due yet (every {config.sources[name].every_hours:g} h)")
+        finally:  # what the sources before a broken one have landed is versioned too
+            if layout.landing.is_dir():
+                dvc.run("add", "--quiet", "data/landing")
 
 
 def ingest(name: str, source: Source, layout: Layout, *, further: bool = False) -> None:

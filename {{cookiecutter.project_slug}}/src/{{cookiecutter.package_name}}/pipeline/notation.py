@@ -77,17 +77,22 @@ def cast(column: str, kind: str, notation: Notation) -> str:
     raise ValueError(kind)
 
 
+def fits(column: str, kind: str, notation: Notation, value: str) -> str:
+    """An SQL condition: the text is missing, or `value`, its cast, says all of it. Cheap; marks do not fit."""
+    kept = f"{value} is not null"
+    if kind == "number":
+        kept = f"isfinite({value})"
+    if kind == "integer":  # 3.7 as an integer is 4
+        kept = f"{cast(column, 'number', notation)} = {value}"
+    return f"({quoted(column)} is null or {kept})"
+
+
 def is_readable(column: str, kind: str, notation: Notation) -> str:
-    """An SQL condition: the text is missing, or of the type without losing a digit."""
-    value = quoted(column)
+    """An SQL condition: the text fits, or is a mark of a missing value."""
     if kind == "text":
         return "true"
-    fits = f"{cast(column, kind, notation)} is not null"
-    if kind == "number":
-        fits = f"isfinite({cast(column, kind, notation)})"
-    if kind == "integer":
-        fits = f"{cast(column, 'number', notation)} = {cast(column, kind, notation)}"
-    return f"case when {value} is null or {fits} then true else {among(f'lower(trim({value}::varchar))', NO_VALUE)} end"
+    fitting = fits(column, kind, notation, cast(column, kind, notation))
+    return f"case when {fitting} then true else {among(f'lower(trim({quoted(column)}::varchar))', NO_VALUE)} end"
 
 
 def _plain_number(value: str, notation: Notation) -> str:

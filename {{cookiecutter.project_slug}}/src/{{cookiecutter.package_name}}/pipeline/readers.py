@@ -49,7 +49,7 @@ class Raw:
     query: str
     columns: dict[str, str]
     as_text: bool
-    rejected: str | None = None
+    rejected: str = "select 0::bigint as _row, '' as _text, '' as _why where false"
 
 
 def members(path: Path, scratch: Path) -> list[Path]:
@@ -136,10 +136,10 @@ def read_json(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readin
         f"(select json, row_number() over () as _row from read_json_objects({text(path.as_posix())}, "
         f"format = 'auto', maximum_object_size = {LONGEST_OBJECT}))"
     )
-    return _from_objects(connection, objects, reading, None)
+    return _from_objects(connection, objects, reading, Raw.rejected)
 
 
-def _from_objects(connection: duckdb.DuckDBPyConnection, objects: str, reading: Reading, rejected: str | None) -> Raw:
+def _from_objects(connection: duckdb.DuckDBPyConnection, objects: str, reading: Reading, rejected: str) -> Raw:
     """The keys in the order in which they first occur; nested values stay JSON text."""
     query = (
         f"select key, min(_row) as seen from (select unnest(json_keys(json)) as key, _row from {objects}) group by key"

@@ -19,7 +19,7 @@ from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..progress import watching
-from ..warehouse import columns, connect, copy, count, parquet, quoted
+from ..warehouse import columns, connect, copy, count, in_order, parquet, quoted
 from . import features
 
 PARTS = ("train", "validation", "test")
@@ -27,7 +27,7 @@ FEATURES = "features.json"
 
 
 def run(config: Config, layout: Layout) -> None:
-    view = parquet(layout.exploitation / f"{config.task.view}.parquet")
+    view = layout.exploitation / f"{config.task.view}.parquet"
     with (
         exclusive("split", layout),
         replacing(layout.splits) as folder,
@@ -35,7 +35,7 @@ def run(config: Config, layout: Layout) -> None:
         connect(config.engine, layout) as connection,
     ):
         folder.mkdir()
-        total = count(connection, view)
+        total = count(connection, parquet(view))
         with watching("split", {connection: total}):
             rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
             check_leakage(connection, config, folder)
@@ -57,18 +57,19 @@ def run(config: Config, layout: Layout) -> None:
 
 
 def write_parts(
-    connection: duckdb.DuckDBPyConnection, view: str, task: Task, split: Split, seed: int, folder: Path
+    connection: duckdb.DuckDBPyConnection, path: Path, task: Task, split: Split, seed: int, folder: Path
 ) -> dict[str, int]:
-    """Write `<part>.parquet` in the order of the view, the target as text; rows of each part.
+    """Write `<part>.parquet` in the order of the view at `path`, the target as text; rows of each part.
 
     Raises ProjectError when a part would be empty.
     """
+    view = parquet(path)
     types = columns(connection, view)
     features.check_target(connection, view, task, types)
     boolean = [name for name, kind in types.items() if kind == "BOOLEAN" and name != task.target]
     as_text = [name for name in boolean if count(connection, view, f"{quoted(name)} is null")]
     replaced = [f"{quoted(name)}::varchar as {quoted(name)}" for name in [task.target, *as_text]]
-    key = ", ".join(map(quoted, task.key)) or "_position"
+    key = ", ".join(map(quoted, task.key)) or "file_row_number"
     score, stratum = {
         "time": (quoted(task.time or ""), "0"),
         "random": (f"hash({seed}, {key})", "0"),
@@ -77,24 +78,26 @@ def write_parts(
     }[split.method]
     connection.execute(
         f"create view scored as select * replace ({', '.join(replaced)}), {score} as _score, {stratum} as _stratum "
-        f"from (select *, row_number() over () as _position from {view}) where {quoted(task.target)} is not null"
+        f"from {view} where {quoted(task.target)} is not null"
     )
     judged = "(select distinct _score, _stratum from scored)" if split.method == "group" else "scored"
     train, until_test = round(1 - split.validation - split.test, 9), round(1 - split.test, 9)
-    connection.execute(
-        f"create temp table cuts as select _stratum, quantile_disc(_score, {train}) as last_train, "
-        f"quantile_disc(_score, {until_test}) as last_validation from {judged} group by _stratum"
-    )
+    for name, share in (("last_train", train), ("last_validation", until_test)):
+        connection.execute(
+            f"set variable {name} = (select map_from_entries(list((_stratum, last))) from "
+            f"(select _stratum, quantile_disc(_score, {share}) as last from {judged} group by _stratum))"
+        )
+    last_train, last_validation = (f"getvariable('{name}')[_stratum]" for name in ("last_train", "last_validation"))
     conditions = {
-        "train": "_score <= last_train",
-        "validation": "_score > last_train and _score <= last_validation",
-        "test": "_score > last_validation",
+        "train": f"_score <= {last_train}",
+        "validation": f"_score > {last_train} and _score <= {last_validation}",
+        "test": f"_score > {last_validation}",
     }
+    in_order(connection)
     parts = {
         name: copy(
             connection,
-            "select scored.* exclude (_score, _stratum, _position) from scored join cuts using (_stratum) "
-            f"where {condition}",
+            f"select * exclude (_score, _stratum) from scored where {condition}",
             folder / f"{name}.parquet",
         )
         for name, condition in conditions.items()

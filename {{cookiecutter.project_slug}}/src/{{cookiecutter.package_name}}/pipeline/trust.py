@@ -17,7 +17,7 @@ from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..progress import watching
-from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted
+from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, position, quoted
 from . import quality, quarantine, schema
 from .schema import Rule, Schema
 
@@ -47,7 +47,7 @@ def run(config: Config, layout: Layout) -> None:
                     table,
                 )
                 bad, total = counts["quarantined"], counts["rows_in"] - counts["duplicates"]
-                broken = quarantine.counts(connection, parquet(refused / f"{table}.parquet"))
+                broken = quarantine.broken_rules(connection, parquet(refused / f"{table}.parquet"))
                 look_at = f"Correct the data, or conf/schema/{table}.yaml."
                 quarantine.check_share(table, total, broken, bad, config.trust.max_quarantined_share, look_at)
                 unreadable = count(connection, parquet(layout.quarantine / "format" / f"{table}.parquet"))
@@ -89,8 +89,8 @@ def trust_table(
     table: str,
 ) -> dict[str, int]:
     """Write the good and the bad rows; rows_in, duplicates, quarantined and rows_out, which always add up."""
-    source = f"(select *, row_number() over () as _position from {parquet(formatted)})"
-    connection.execute(f"create view formatted_rows as from {source}")
+    where = position(connection, formatted)
+    connection.execute(f"create view formatted_rows as select *, {where} as _position from {parquet(formatted)}")
     unknown = [name for name in key if name not in contract.columns]
     if unknown:
         raise ProjectError(
@@ -105,19 +105,23 @@ def trust_table(
             repeated(connection, f"repeated_{name}", [name])
             again = f"_position in (from {quoted(f'repeated_{name}')})"
             judged.append((again, quarantine.failure(name, "unique", f"{quoted(name)}::varchar")))
-        fresh = "_position not in (from duplicates)" if count(connection, "duplicates") else "true"
-        broken = " or ".join(condition for condition, _ in judged) or "false"
         names = ", ".join(map(quoted, [*contract.columns, *LINEAGE]))
+        broken = " or ".join(condition for condition, _ in judged) or "false"
         try:
-            good = copy(connection, f"select {names} from formatted_rows where {fresh} and not ({broken})", trusted)
-            bad = copy(
-                connection,
-                f"select {names}, {quarantine.failures(judged) if judged else '[]'} as {FAILURES} "
-                f"from formatted_rows where {fresh} and ({broken})",
-                refused,
+            connection.execute(
+                f"create temp table refused as select {names}, {quarantine.failures(judged)} as {FAILURES}, _position "
+                f"from formatted_rows where _position not in (from duplicates) and ({broken})"
             )
         except duckdb.Error as error:
             raise ProjectError(f"{explain(connection, rules, table)} {str(error).splitlines()[0]}") from error
+        bad = copy(connection, "select * exclude (_position) from refused order by _position", refused)
+        # DuckDB keeps no order through a join, so the rows to leave out are a constant here: one bit a row
+        connection.execute(
+            f"set variable left_out = (select bitstring_agg(_position, 0::bigint, {max(total - 1, 0)}::bigint) "
+            f"from (from duplicates union all select _position from refused))"
+        )
+        kept = "coalesce(get_bit(getvariable('left_out'), _position::integer), 0) = 0"
+        good = copy(connection, f"select {names} from formatted_rows where {kept}", trusted)
     return {"rows_in": total, "duplicates": total - good - bad, "quarantined": bad, "rows_out": good}
 
 

@@ -55,7 +55,7 @@ def nth_table(page: str, source: HtmlSource) -> pd.DataFrame:
     if len(tables) < source.number:
         raise ProjectError(f"{public(source.url)} has {len(tables)} such table(s), and no number {source.number}.")
     found = tables[source.number - 1].map(_shown)
-    return found.set_axis([_header(names) for names in found.columns], axis="columns")
+    return found.set_axis([_header(tuple(names)) for names in found.columns], axis="columns")
 
 
 def _shown(cell: tuple[str, str | None]) -> str:
