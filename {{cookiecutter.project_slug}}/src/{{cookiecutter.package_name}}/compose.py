@@ -6,14 +6,11 @@ text that DVC would write.
 
 from __future__ import annotations
 
-import io
-
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from ruamel.yaml import YAML
 
 from .config import parse
 from .errors import ProjectError
@@ -24,15 +21,12 @@ def composed(layout: Layout, overrides: list[str] | None = None) -> str:
     """`conf/` as the text of params.yaml. Raises ProjectError when it does not compose or fit."""
     try:
         with initialize_config_dir(str(layout.conf.resolve()), version_base=None):
-            values = OmegaConf.to_container(hydra_compose("config", overrides or []), resolve=True)
+            values = hydra_compose("config", overrides or [])
+            OmegaConf.resolve(values)
     except (HydraException, OmegaConfBaseException) as error:
         raise ProjectError(f"conf/ does not compose: {error}") from error
-    parse(values, "conf/")
-    text = io.StringIO()
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.dump(values, text)
-    return text.getvalue()
+    parse(OmegaConf.to_container(values), "conf/")
+    return OmegaConf.to_yaml(values)
 
 
 def is_current(layout: Layout) -> bool:

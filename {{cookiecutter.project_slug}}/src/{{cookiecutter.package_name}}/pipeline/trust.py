@@ -36,7 +36,8 @@ def run(config: Config, layout: Layout) -> None:
         for table in parents_first(contracts):
             with connect(config.engine, layout) as connection:
                 for parent in contracts[table].parents:
-                    connection.execute(f"create view {quoted(parent)} as from {parquet(trusted / f'{parent}.parquet')}")
+                    rows = layout.formatted / table if parent == table else trusted / f"{parent}.parquet"
+                    connection.execute(f"create view {quoted(parent)} as from {parquet(rows)}")
                 counts = trust_table(
                     connection,
                     layout.formatted / table,
