@@ -59,20 +59,17 @@ def describe(connection: duckdb.DuckDBPyConnection, relation: str, rows: int) ->
 
 
 def _values(connection: duckdb.DuckDBPyConnection, relation: str, column: str, rows: int) -> dict[str, Any]:
-    present, distinct, top = connection.execute(
-        f"select count({column}), approx_count_distinct({column}), approx_top_k({column}::varchar, {TOP}) "
-        f"from {relation}"
-    ).fetchone() or (0, 0, [])
-    shown = [value for value in top or [] if value is not None]
-    counts = connection.execute(
-        f"select {column}::varchar as value, count(*) as rows from {relation} where {column}::varchar in "
-        f"(select unnest(?)) group by 1 order by rows desc, value",
-        [shown],
+    present, distinct = connection.execute(
+        f"select count({column}), approx_count_distinct({column}) from {relation}"
+    ).fetchone() or (0, 0)
+    top = connection.execute(
+        f"select {column}::varchar as value, count(*) as rows from {relation} where {column} is not null "
+        f"group by value order by rows desc, value limit {TOP}"
     ).fetchall()
     return {
         "missing": round(1 - present / rows, 6) if rows else None,
         "distinct": distinct,
-        "top": [{"value": value, "rows": number} for value, number in counts],
+        "top": [{"value": value, "rows": number} for value, number in top],
     }
 
 
