@@ -28,6 +28,9 @@ def watching(what: str, amounts: Mapping[duckdb.DuckDBPyConnection, int], unit: 
     if bar.disable:
         yield
         return
+    for connection in amounts:  # DuckDB counts only when it is told to, and would draw a bar of its own
+        connection.execute("set enable_progress_bar = true")
+        connection.execute("set enable_progress_bar_print = false")
     reached = dict.fromkeys(amounts, 0.0)
     done = threading.Event()
 
