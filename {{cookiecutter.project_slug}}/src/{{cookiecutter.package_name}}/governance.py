@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from .landing import MANIFEST
+from .landing import MANIFEST, feed
 from .layout import Layout
 
 RUNS = "runs.jsonl"
@@ -90,9 +90,7 @@ def content_hash(path: Path) -> str:
         if landed or not file.is_file():
             continue
         digest.update(file.relative_to(path).as_posix().encode())
-        with file.open("rb") as content:
-            while block := content.read(1 << 20):
-                digest.update(block)
+        feed(digest, file)
     return digest.hexdigest()
 
 

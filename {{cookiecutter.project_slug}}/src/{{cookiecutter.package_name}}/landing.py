@@ -120,7 +120,12 @@ def _entry(file: Fetched) -> Landed:
 
 def sha256(path: Path) -> str:
     digest = hashlib.sha256()
+    feed(digest, path)
+    return digest.hexdigest()
+
+
+def feed(digest: hashlib._Hash, path: Path) -> None:
+    """Update `digest` with the content of a file, however large."""
     with path.open("rb") as content:
         while block := content.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest()

@@ -73,14 +73,17 @@ def among(value: str, known: Iterable[object], kind: str = "VARCHAR") -> str:
 
 def parquet(path: Path) -> str:
     """The table function that reads a Parquet file, or every one in a folder in the order of their names."""
-    pattern = path / "*.parquet" if path.is_dir() else path
-    return f"read_parquet({text(pattern.as_posix())})"
+    return f"read_parquet({_pattern(path)})"
+
+
+def _pattern(path: Path) -> str:
+    return text((path / "*.parquet" if path.is_dir() else path).as_posix())
 
 
 def position(connection: duckdb.DuckDBPyConnection, path: Path) -> str:
     """The number of a row, from 0, in what `parquet(path)` reads: SQL that costs nothing, the same in every query."""
-    pattern = text((path / "*.parquet" if path.is_dir() else path).as_posix())
-    rows = connection.execute(f"select num_rows from parquet_file_metadata({pattern}) order by file_name").fetchall()
+    metadata = f"parquet_file_metadata({_pattern(path)})"
+    rows = connection.execute(f"select num_rows from {metadata} order by file_name").fetchall()
     before = list(itertools.accumulate((row[0] for row in rows[:-1]), initial=0))
     return f"(({before}::bigint[])[file_index::bigint + 1] + file_row_number)"
 
@@ -119,20 +122,20 @@ def catalogue(layout: Layout) -> Path:
 
     The views find the Parquet files from the project's folder, so that is where the file is opened.
     """
-    with replacing(layout.warehouse) as temporary, duckdb.connect(temporary.as_posix()) as connection:
-        for zone, name, path in tables(layout):
+    found = [(zone, name, path.relative_to(layout.root)) for zone, name, path in tables(layout)]
+    with (
+        replacing(layout.warehouse) as temporary,
+        duckdb.connect(temporary.as_posix()) as connection,
+        _in_folder(layout.root),
+    ):
+        for zone, name, path in found:
             connection.execute(f"create schema if not exists {quoted(zone)}")
-            relative = path.relative_to(layout.root)
-            pattern = relative / "*.parquet" if path.is_dir() else relative
-            with _in_folder(layout.root):
-                connection.execute(
-                    f"create view {quoted(zone)}.{quoted(name)} as from read_parquet({text(pattern.as_posix())})"
-                )
+            connection.execute(f"create view {quoted(zone)}.{quoted(name)} as from {parquet(path)}")
     return layout.warehouse
 
 
 def open_shell(layout: Layout) -> None:
-    """DuckDB's own command line on the catalogue, until it is left. Raises ProjectError when there is no data yet."""
+    """DuckDB's own command line on the catalogue, until it is left."""
     subprocess.run([_duckdb(), str(catalogue(layout).relative_to(layout.root))], cwd=layout.root)
 
 

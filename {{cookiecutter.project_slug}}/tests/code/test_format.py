@@ -155,6 +155,14 @@ def test_a_schema_is_inferred_and_never_overwritten(
     assert path.read_text(encoding="utf-8") == changed
 
 
+def test_files_of_the_same_name_in_two_landings_are_both_looked_at(smoke: Config, project: Layout) -> None:
+    for word in ("été", "août"):
+        land(project, "a.csv", f"word\n{word}\n".encode("latin-1"))
+    kept, _ = formatted(one_table(smoke), project, schema=None)
+    assert kept["word"].tolist() == ["été", "août"]
+    assert "août, été" in (project.schemas / "t.yaml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("header", "name"),
     [("Body Mass (g)", "body_mass_g"), ("sepalLength", "sepal_length"), ("Größe", "grosse"), ("2nd", "n_2nd")],

@@ -8,42 +8,26 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from .. import governance, landing
+from .. import governance
 from ..config import Config, Reading
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..progress import watching
-from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted, text
+from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted
 from . import notation, quarantine, readers, schema
 from .notation import Notation
-from .readers import Raw
+from .readers import File
 from .schema import Schema
 
 READERS = 4
 """Files that are read at once, at most: each takes up to 300 MB."""
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of the landing zone (or of an archive in it): where it came from and how to query it."""
-
-    source: str
-    landing: str
-    name: str
-    path: Path
-    raw: Raw
-
-    @property
-    def lineage(self) -> str:
-        return f"{text(self.source)} as _source, {text(self.landing)} as _landing, {text(self.name)} as _file, _row"
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -74,12 +58,9 @@ def format_table(
     Raises ProjectError when nothing is landed, a column is missing, or too many rows cannot be read.
     """
     contract = schema.read(table, layout)
-    paths = landing.landed_paths(table, layout)
-    if not paths:
-        raise ProjectError(f"Nothing of table {table} is in {layout.landing}: run `make ingest` first.")
-    target.mkdir()
     with connect(config.engine, layout) as connection, tempfile.TemporaryDirectory() as folder:
-        files = list(open_files(connection, paths, reading, Path(folder)))
+        files = readers.landed(connection, table, reading, layout, Path(folder))
+        target.mkdir()
         check_columns(table, contract, files)
         notations = detect(connection, contract, files, reading)
         for name, found in notations.items():
@@ -104,10 +85,10 @@ def format_table(
         write_quarantine(connection, contract, [path for *_, path in done if path], refused)
         broken = quarantine.broken_rules(connection, parquet(refused))
     if not total:
-        raise ProjectError(f"Table {table} is empty: no row in {', '.join(str(path) for path in paths)}.")
+        raise readers.empty(table, files)
     look_at = _advice(table, contract, broken, total)
     quarantine.check_share(table, total, broken, total - kept, config.trust.max_quarantined_share, look_at)
-    headers = {name: header for file in reversed(files) for name, header in file.raw.columns.items()}
+    headers = readers.headers(files)
     mapping = {name: {"from": headers[name], "type": column.type} for name, column in contract.columns.items()}
     return kept, total - kept, mapping
 
@@ -123,18 +104,6 @@ def _advice(table: str, contract: Schema, broken: list[quarantine.Broken], total
     )
 
 
-def open_files(
-    connection: duckdb.DuckDBPyConnection, paths: list[Path], reading: Reading, scratch: Path
-) -> Iterator[File]:
-    """Every file of a table, those in archives too. Raises ProjectError for one that cannot be read."""
-    for number, path in enumerate(paths):
-        inside = scratch / str(number)
-        inside.mkdir()
-        for member in readers.members(path, inside):
-            raw = readers.read(connection, member, reading, inside)
-            yield File(path.parent.parent.name, path.parent.name, member.name, path, raw)
-
-
 def check_columns(table: str, contract: Schema, files: list[File]) -> None:
     """Say which columns are new; raise ProjectError when one that the schema names is missing."""
     for file in files:
@@ -144,7 +113,7 @@ def check_columns(table: str, contract: Schema, files: list[File]) -> None:
                 f"The columns of table {table} have changed: {file.path} has no column {', '.join(missing)}. "
                 f"It has {', '.join(file.raw.columns)}. Correct the file, or conf/schema/{table}.yaml."
             )
-    new = dict.fromkeys(name for file in files for name in file.raw.columns if name not in contract.columns)
+    new = [name for name in readers.headers(files) if name not in contract.columns]
     if new:
         print(
             f"format    {table}: new column(s) {', '.join(new)}, which conf/schema/{table}.yaml does not name, are "

@@ -11,13 +11,13 @@ import duckdb
 import yaml
 from ruamel.yaml import YAML
 
-from .. import landing
 from ..config import Config, Reading
 from ..errors import ProjectError
 from ..layout import Layout, replacing
 from ..warehouse import connect, count, quoted
 from . import notation, readers, schema
 from .notation import Notation
+from .schema import Schema
 
 FEW = 12
 """Text with at most this many different values is shown with all of them."""
@@ -45,7 +45,7 @@ def run(config: Config, layout: Layout, *, only: str | None = None, write: bool 
             describe_in_card(table, found, layout)
             print(f"schema    made {path}: read it, and add the rules that you know", flush=True)
             continue
-        difference = _difference(path, found)
+        difference = _difference(schema.read(table, layout), found, str(path))
         if not difference:
             print(f"schema    {path} names the columns that the data has, with their types")
         elif write:
@@ -81,19 +81,13 @@ def describe_in_card(table: str, found: str, layout: Layout) -> None:
 def infer(config: Config, layout: Layout, table: str) -> str:
     """The text of a schema file. Raises ProjectError when nothing of the table is landed."""
     reading = next(source.read for name, source in config.sources.items() if table in source.tables_of(name))
-    paths = landing.landed_paths(table, layout)
-    if not paths:
-        raise ProjectError(f"Nothing of table {table} is in {layout.landing}: run `make ingest` first.")
     with connect(config.engine, layout) as connection, tempfile.TemporaryDirectory() as folder:
-        files = [file for path in paths for file in readers.members(path, Path(folder))]
-        raws = [readers.read(connection, file, reading, Path(folder)) for file in files]
-        headers: dict[str, str] = {}
-        for raw in raws:
-            headers |= {name: header for name, header in raw.columns.items() if name not in headers}
-        union = " union all by name ".join(f"select * exclude (_row) from ({raw.query})" for raw in raws)
+        files = readers.landed(connection, table, reading, layout, Path(folder))
+        headers = readers.headers(files)
+        union = " union all by name ".join(f"select * exclude (_row) from ({file.raw.query})" for file in files)
         connection.execute(f"create temp table raw as {union}")
         if not count(connection, "raw"):
-            raise ProjectError(f"Table {table} is empty: no row in {', '.join(str(path) for path in paths)}.")
+            raise readers.empty(table, files)
         seen = [look(connection, name, reading) for name in headers]
     return _text(table, config.tables[table].key, seen, headers)
 
@@ -183,17 +177,16 @@ WIDER = {("number", "integer"), ("text", "integer"), ("text", "number"), ("text"
 """Pairs of types of which the first holds every value of the second."""
 
 
-def _difference(path: Path, found: str) -> str:
+def _difference(contract: Schema, found: str, where: str) -> str:
     """A unified diff of columns and types; empty when the data fits. Rules and remarks do not count."""
-    current = schema.Schema.model_validate(yaml.safe_load(path.read_text(encoding="utf-8"))).columns
-    inferred = schema.Schema.model_validate(yaml.safe_load(found)).columns
+    current, inferred = contract.columns, Schema.model_validate(yaml.safe_load(found)).columns
     before = [_line(name, column.type, column.nullable) for name, column in current.items()]
     after = []
     for name, column in inferred.items():
         known = current.get(name, column)
         kind = known.type if (known.type, column.type) in WIDER else column.type
         after.append(_line(name, kind, known.nullable or column.nullable))
-    return "\n".join(difflib.unified_diff(before, after, str(path), "the landed data", lineterm="", n=1))
+    return "\n".join(difflib.unified_diff(before, after, where, "the landed data", lineterm="", n=1))
 
 
 def _line(name: str, kind: str, nullable: bool) -> str:

@@ -20,8 +20,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from .. import landing
 from ..config import Reading
 from ..errors import ProjectError
+from ..layout import Layout
 from ..names import column_names
 from ..warehouse import among, columns, quoted, text
 
@@ -50,6 +52,55 @@ class Raw:
     columns: dict[str, str]
     as_text: bool
     rejected: str = "select 0::bigint as _row, '' as _text, '' as _why where false"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the landing zone (or of an archive in it): where it came from and how to query it."""
+
+    source: str
+    landing: str
+    name: str
+    path: Path
+    raw: Raw
+
+    @property
+    def lineage(self) -> str:
+        return f"{text(self.source)} as _source, {text(self.landing)} as _landing, {text(self.name)} as _file, _row"
+
+
+def landed(
+    connection: duckdb.DuckDBPyConnection, table: str, reading: Reading, layout: Layout, scratch: Path
+) -> list[File]:
+    """The landed files of a table, those in archives too, oldest landing first.
+
+    Raises ProjectError when nothing is landed, or a file cannot be read.
+    """
+    paths = landing.landed_paths(table, layout)
+    if not paths:
+        raise ProjectError(f"Nothing of table {table} is in {layout.landing}: run `make ingest` first.")
+    files = []
+    for number, path in enumerate(paths):
+        inside = scratch / str(number)  # two landings may hold files of the same name
+        inside.mkdir()
+        for member in members(path, inside):
+            raw = read(connection, member, reading, inside)
+            files.append(File(path.parent.parent.name, path.parent.name, member.name, path, raw))
+    return files
+
+
+def headers(files: list[File]) -> dict[str, str]:
+    """Name of every column to the header that it had in the first file that has it."""
+    found: dict[str, str] = {}
+    for file in files:
+        for name, header in file.raw.columns.items():
+            found.setdefault(name, header)
+    return found
+
+
+def empty(table: str, files: list[File]) -> ProjectError:
+    """What to say of a table that has files and no row."""
+    return ProjectError(f"Table {table} is empty: no row in {', '.join(str(file.path) for file in files)}.")
 
 
 def members(path: Path, scratch: Path) -> list[Path]:

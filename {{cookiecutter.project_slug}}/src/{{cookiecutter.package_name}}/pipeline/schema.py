@@ -72,15 +72,11 @@ class Schema(Section):
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken` is an SQL condition that is true for a row that breaks the rule; `column` is empty for a row's rule.
-
-    `dimension` is the quality that the rule measures: validity of a value, or consistency between values.
-    """
+    """`broken` is an SQL condition that is true for a row that breaks the rule; `column` is empty for a row's rule."""
 
     column: str
     name: str
     broken: str
-    dimension: Literal["validity", "consistency"]
 
 
 def path_of(table: str, layout: Layout) -> Path:
@@ -104,9 +100,7 @@ def read(table: str, layout: Layout) -> Schema:
 def rules(schema: Schema) -> list[Rule]:
     """Every rule that can be judged by looking at one row and the parents of its table."""
     found = [rule for name, column in schema.columns.items() for rule in _column_rules(name, column)]
-    found += [
-        Rule("", name, f"not coalesce(({condition}), true)", "consistency") for name, condition in schema.rules.items()
-    ]
+    found += [Rule("", name, f"not coalesce(({condition}), true)") for name, condition in schema.rules.items()]
     return found
 
 
@@ -114,8 +108,8 @@ def _column_rules(name: str, column: Column) -> list[Rule]:
     value, kind = quoted(name), DUCKDB[column.type]
     found = []
 
-    def add(rule: str, broken: str, dimension: Literal["validity", "consistency"] = "validity") -> None:
-        found.append(Rule(name, rule, f"coalesce({broken}, false)", dimension))
+    def add(rule: str, broken: str) -> None:
+        found.append(Rule(name, rule, f"coalesce({broken}, false)"))
 
     if not column.nullable:
         add("not null", f"{value} is null")
@@ -130,7 +124,7 @@ def _column_rules(name: str, column: Column) -> list[Rule]:
     if column.references is not None:
         table, parent = column.references.split(".")
         known = f"(select {quoted(parent)} from {quoted(table)} where {quoted(parent)} is not null)"
-        add(f"references {column.references}", f"{value} not in {known}", "consistency")
+        add(f"references {column.references}", f"{value} not in {known}")
     return found
 
 

@@ -191,4 +191,4 @@ def _span(connection: duckdb.DuckDBPyConnection, task: Task, part: Path) -> str:
         return ""
     time = quoted(task.time)
     first, last = connection.execute(f"select min({time}), max({time}) from {parquet(part)}").fetchone() or ("", "")
-    return f", {first:{'%Y-%m-%d'}} to {last:{'%Y-%m-%d'}}" if hasattr(first, "year") else f", {first} to {last}"
+    return f", {first:%Y-%m-%d} to {last:%Y-%m-%d}" if hasattr(first, "year") else f", {first} to {last}"

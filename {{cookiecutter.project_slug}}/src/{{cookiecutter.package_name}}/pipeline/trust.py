@@ -38,28 +38,17 @@ def run(config: Config, layout: Layout) -> None:
                 for parent in contracts[table].parents:
                     rows = layout.formatted / table if parent == table else trusted / f"{parent}.parquet"
                     connection.execute(f"create view {quoted(parent)} as from {parquet(rows)}")
+                good_rows, bad_rows = (folder / f"{table}.parquet" for folder in (trusted, refused))
+                key = config.tables[table].key
                 counts = trust_table(
-                    connection,
-                    layout.formatted / table,
-                    trusted / f"{table}.parquet",
-                    refused / f"{table}.parquet",
-                    contracts[table],
-                    config.tables[table].key,
-                    table,
+                    connection, layout.formatted / table, good_rows, bad_rows, contracts[table], key, table
                 )
                 bad, total = counts["quarantined"], counts["rows_in"] - counts["duplicates"]
-                broken = quarantine.broken_rules(connection, parquet(refused / f"{table}.parquet"))
+                broken = quarantine.broken_rules(connection, parquet(bad_rows))
                 look_at = f"Correct the data, or conf/schema/{table}.yaml."
                 quarantine.check_share(table, total, broken, bad, config.trust.max_quarantined_share, look_at)
                 unreadable = count(connection, parquet(layout.quarantine / "format" / f"{table}.parquet"))
-                measured[table] = quality.measure(
-                    connection,
-                    trusted / f"{table}.parquet",
-                    refused / f"{table}.parquet",
-                    unreadable,
-                    contracts[table],
-                    counts,
-                )
+                measured[table] = quality.measure(connection, good_rows, bad_rows, unreadable, contracts[table], counts)
             record.table(table, **counts)
             again = f", {counts['duplicates']:,} repeat a key" if counts["duplicates"] else ""
             print(f"trust     {table:<12} {counts['rows_out']:>10,} rows, {bad:,} to quarantine{again}", flush=True)

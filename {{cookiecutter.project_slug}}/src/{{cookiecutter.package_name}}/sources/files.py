@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import fsspec
 
@@ -18,7 +18,6 @@ from ..config import FileSource, FolderSource
 from ..errors import ProjectError
 from ..landing import Fetched, Landed
 from ..layout import Layout
-from ..progress import progress
 from . import web
 
 PERIOD = r"(?P<period>\d{4}-\d{2})"
@@ -143,15 +142,7 @@ def _copy(store: Any, offered: Offered, address: str, folder: Path) -> Fetched:
     target = folder / offered.name
     try:
         with store.open(offered.path, "rb") as content:
-            write(content, target, store.info(offered.path).get("size"))
+            web.save(iter(lambda: content.read(1 << 20), b""), target, store.info(offered.path).get("size"))
     except OSError as error:
         raise ProjectError(f"{web.public(address)} cannot be read: {error}") from error
     return Fetched(target, offered.table, web.public(address), offered.period, version=offered.version)
-
-
-def write(content: BinaryIO, target: Path, size: int | None) -> None:
-    """Copy a stream into `target`, with its progress on a terminal. `size` in bytes."""
-    with target.open("wb") as copy, progress(f"fetch {target.name}", size, "B") as bar:
-        while block := content.read(1 << 20):
-            copy.write(block)
-            bar.update(len(block))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -52,6 +52,8 @@ class Session:
     ) -> requests.Response:
         """The answer, after `read` has taken its body; when the body breaks off, all is asked for again."""
         for attempt in range(self._politeness.retries + 1):
+            if attempt:
+                time.sleep(self._politeness.back_off * 2 ** (attempt - 1))
             answer = self._request(url, **arguments)
             try:
                 with answer:
@@ -64,7 +66,6 @@ class Session:
                 return answer
             except requests.exceptions.RequestException as error:
                 reason = error
-            time.sleep(self._politeness.back_off * 2**attempt)
         raise ProjectError(f"{public(url)} broke off in the middle of its answer, each time: {_innermost(reason)}")
 
     def _request(self, url: str, **arguments: Any) -> requests.Response:
@@ -83,16 +84,21 @@ def download(url: str, table: str, versions: set[str | None], folder: Path) -> I
 
     def write(answer: requests.Response) -> None:
         size = int(answer.headers.get("Content-Length", 0)) or None
-        with target.open("wb") as copy, progress(f"fetch {target.name}", size, "B") as bar:
-            for block in answer.iter_content(1 << 20):
-                copy.write(block)
-                bar.update(len(block))
+        save(answer.iter_content(1 << 20), target, size)
 
     known = ", ".join(version for version in versions if version and version.startswith(('"', "W/")))
     headers = {"Accept-Encoding": "identity", **({"If-None-Match": known} if known else {})}
     answer = Session(Politeness()).get(url, accept=(200, 304), headers=headers, read=write)
     if answer.status_code == 200:
         yield Fetched(target, table, public(url), version=answer.headers.get("ETag"))
+
+
+def save(blocks: Iterable[bytes], target: Path, size: int | None) -> None:
+    """Write a stream into `target`, with its progress on a terminal. `size` in bytes."""
+    with target.open("wb") as copy, progress(f"fetch {target.name}", size, "B") as bar:
+        for block in blocks:
+            copy.write(block)
+            bar.update(len(block))
 
 
 def is_http(address: str) -> bool:
