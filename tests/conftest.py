@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "tools"))
 
-from bake import bake, share_environment  # noqa: E402
+from bake import BUILD, bake, share_environment  # noqa: E402
 from demo import environment  # noqa: E402
 
 
@@ -78,9 +79,15 @@ def make_own(folder: Path, **answers: str) -> BakedProject:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
-    """A project with answers of its own and `make setup` done, in the environment that all projects share."""
-    project = BakedProject(bake(tmp_path_factory.mktemp("installed"), project_name="Late Planes"))
+def installed() -> BakedProject:
+    """A project with answers of its own and `make setup` done, in the environment that all projects share.
+
+    It stays where it is: the commands of the environment name the project that they were installed for.
+    """
+    folder = BUILD / "installed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    project = BakedProject(bake(folder, project_name="Late Planes"))
     share_environment(project.root)
     project.make("setup", "ARGS=--with postgres,s3")
     return project

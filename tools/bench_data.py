@@ -84,8 +84,9 @@ def prepare(millions: int) -> None:
 
 def measured(command: list[str]) -> tuple[float, float]:
     """Seconds and peak resident megabytes of a command."""
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, env=usual)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"bench-data: {' '.join(command)} failed; the reason is above.")

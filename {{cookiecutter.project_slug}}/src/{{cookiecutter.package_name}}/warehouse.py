@@ -7,22 +7,30 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from .config import Engine
 from .errors import ProjectError
 from .layout import Layout, replacing
+from .progress import watching
 
 LINEAGE = ("_source", "_landing", "_file", "_row")
 """Columns of the formatted and the trusted zone that say where a row came from; `_row` 1 is the first record."""
 
 FAILURES = "_failures"
 """Column of the quarantine: a list of {column, rule, value}, one for each rule that the row broke."""
+
+AT_ONCE = 4
+"""Queries that run side by side, at most: one that reads a file takes up to 300 MB."""
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 ZONES = ("formatted", "trusted", "exploitation", "splits", "quarantine")
 
@@ -109,12 +117,39 @@ def copy(connection: duckdb.DuckDBPyConnection, query: str, target: Path) -> int
     return int(one(connection, f"copy ({query}) to {text(target.as_posix())} (format parquet)"))
 
 
-def in_order(connection: duckdb.DuckDBPyConnection) -> None:
-    """One thread from here on: the same rows give the same file, also after a join or a filter that leaves few.
+@contextmanager
+def in_order(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One thread a query: the same rows give the same file, also after a join or a filter that leaves few.
 
     On several threads DuckDB keeps no order through a join, and cuts what a filter leaves into other row groups.
     """
+    threads = one(connection, "select current_setting('threads')")
     connection.execute("set threads = 1")
+    yield
+    connection.execute(f"set threads = {threads}")
+
+
+def side_by_side(
+    connection: duckdb.DuckDBPyConnection,
+    what: str,
+    amounts: Mapping[Key, int],
+    work: Callable[[duckdb.DuckDBPyConnection, Key], Result],
+    unit: str = " rows",
+) -> dict[Key, Result]:
+    """What `work` gives for each key of `amounts`: several at once, each with a cursor of its own, `in_order`.
+
+    `amounts` are the rows (or bytes) that each goes through, for the bar.
+    """
+    workers = min(AT_ONCE, one(connection, "select current_setting('threads')"))
+    cursors = {key: connection.cursor() for key in amounts}
+
+    def run(key: Key) -> Result:
+        with cursors[key] as cursor:  # closed, it gives back its buffers
+            return work(cursor, key)
+
+    bar = watching(what, {cursors[key]: amount for key, amount in amounts.items()}, unit)
+    with in_order(connection), bar, ThreadPoolExecutor(workers) as pool:
+        return dict(zip(amounts, pool.map(run, amounts), strict=True))
 
 
 def catalogue(layout: Layout) -> Path:

@@ -6,10 +6,8 @@ row, or has a value that is not of its column's type, goes to data/quarantine/fo
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -19,15 +17,11 @@ from ..config import Config, Reading
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
-from ..progress import watching
-from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted
+from ..warehouse import FAILURES, LINEAGE, connect, copy, count, parquet, quoted, side_by_side
 from . import notation, quarantine, readers, schema
 from .notation import Notation
 from .readers import File
 from .schema import Schema
-
-READERS = 4
-"""Files that are read at once, at most: each takes up to 300 MB."""
 
 
 def run(config: Config, layout: Layout) -> None:
@@ -69,18 +63,13 @@ def format_table(
                     f"format    {table}.{name}: {found.doubt}; if that is wrong, say so in `read:` of conf/source/",
                     flush=True,
                 )
-        jobs = {connection.cursor(): (number, file) for number, file in enumerate(files)}
-        sizes = {cursor: file.path.stat().st_size for cursor, (_, file) in jobs.items()}
 
-        def one(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, Path | None]:
-            number, file = jobs[cursor]
+        def one(cursor: duckdb.DuckDBPyConnection, number: int) -> tuple[int, int, Path | None]:
             name = f"{number:05}.parquet"
-            with cursor:  # closed, it gives back the buffers of its file
-                return format_file(cursor, file, contract, notations, target / name, Path(folder) / name)
+            return format_file(cursor, files[number], contract, notations, target / name, Path(folder) / name)
 
-        workers = min(READERS, os.cpu_count() or 1)
-        with watching(f"format {table}", sizes, "B"), ThreadPoolExecutor(workers) as pool:
-            done = list(pool.map(one, jobs))
+        sizes = {number: file.path.stat().st_size for number, file in enumerate(files)}
+        done = side_by_side(connection, f"format {table}", sizes, one, "B").values()
         total, kept = (sum(column) for column in list(zip(*done, strict=True))[:2])
         write_quarantine(connection, contract, [path for *_, path in done if path], refused)
         broken = quarantine.broken_rules(connection, parquet(refused))
@@ -143,18 +132,23 @@ def format_file(
     target: Path,
     refused: Path,
 ) -> tuple[int, int, Path | None]:
-    """Rows in, rows kept and, where these differ, the Parquet file `refused` with the others."""
-    raw = f"({file.raw.query})"
+    """Rows in, rows kept and, where these differ, the Parquet file `refused` with the others.
+
+    The file is read once: all rows are written, those that cannot be read with a negative `_row`, and it is only
+    when there are such rows that they are taken out again.
+    """
     kinds = {name: column.type for name, column in contract.columns.items()}
     written = {name: notations[name] if file.raw.as_text and name in notations else Notation() for name in kinds}
     readable = {name: notation.is_readable(name, kind, written[name]) for name, kind in kinds.items()}
     try:
-        kept = copy(connection, _kept(file, kinds, written, readable), target)
-        rows = count(connection, raw)
+        rows = copy(connection, _typed(file, kinds, written, readable), target)
         connection.execute(f"create temp table lines as {file.raw.rejected}")
-        lines = count(connection, "lines")
-        if kept == rows and not lines:
-            return rows, kept, None
+        lines, bad = count(connection, "lines"), count(connection, parquet(target), "_row < 0")
+        if not lines and not bad:
+            return rows, rows, None
+        everything = target.rename(target.with_suffix(".all"))
+        kept = copy(connection, f"from {parquet(everything)} where _row > 0", target)
+        everything.unlink()
         texts = {name: f"{quoted(name)}::varchar" for name in kinds}
         names = ", ".join(f"{value} as {quoted(name)}" for name, value in texts.items())
         reasons = quarantine.failures(
@@ -163,7 +157,8 @@ def format_file(
         no_row = "{'column': '', 'rule': split_part(_why, chr(10), 1), 'value': _text}"
         copy(
             connection,
-            f"select {names}, {file.lineage}, {reasons} as {FAILURES} from {raw} where not ({_all(readable.values())}) "
+            f"select {names}, {file.lineage}, {reasons} as {FAILURES} from ({file.raw.query}) "
+            f"where not ({_all(readable.values())}) "
             f"union all by name select {file.lineage}, [{no_row}] as {FAILURES} from lines",
             refused,
         )
@@ -172,16 +167,17 @@ def format_file(
     return rows + lines, kept, refused
 
 
-def _kept(file: File, kinds: Mapping[str, str], written: Mapping[str, Notation], readable: Mapping[str, str]) -> str:
-    """The typed rows that can be read. A value is cast once, and only one that does not fit may be a mark."""
+def _typed(file: File, kinds: Mapping[str, str], written: Mapping[str, Notation], readable: Mapping[str, str]) -> str:
+    """The typed rows, `_row` negative where one cannot be read. A value is cast once; only a misfit may be a mark."""
     casts = [f"{notation.cast(name, kind, written[name])} as {quoted('_' + name)}" for name, kind in kinds.items()]
     fitting = [
         notation.fits(name, kind, written[name], quoted("_" + name)) for name, kind in kinds.items() if kind != "text"
     ]
     names = ", ".join(f"{quoted('_' + name)} as {quoted(name)}" for name in kinds)
+    good = f"case when {_all(fitting)} then true else {_all(readable.values())} end"
     return (
-        f"select {names}, {file.lineage} from (select *, {', '.join(casts)} from ({file.raw.query})) "
-        f"where case when {_all(fitting)} then true else {_all(readable.values())} end"
+        f"select {names}, {file.lineage} from (select * replace (if({good}, _row, -_row) as _row) "
+        f"from (select *, {', '.join(casts)} from ({file.raw.query})))"
     )
 
 

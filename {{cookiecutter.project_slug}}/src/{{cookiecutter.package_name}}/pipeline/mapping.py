@@ -5,36 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.lineage import lineage
-from sqlglot.optimizer.qualify import qualify
+from sqlglot.lineage import Node, lineage
 
 
 def of_view(file: Path, tables: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
-    """Column of the view to `table.column` of what it is computed from, as far as sqlglot can follow the SQL.
+    """Column of the view to `table.column` of what it is computed from; empty when sqlglot cannot follow the SQL.
 
-    `tables` gives name and type of the columns of every table. A column that cannot be followed has an empty list.
+    `tables` gives name and type of the columns of every table.
     """
+    schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
     try:
-        parsed = sqlglot.parse_one(file.read_text(encoding="utf-8"), dialect="duckdb")
-        schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
-        query = qualify(parsed, schema=schema, dialect="duckdb")
-        names = [column.alias_or_name for column in query.find(exp.Select).selects]  # type: ignore[union-attr]
-        return {name: _sources(name, query.sql("duckdb"), schema) for name in names}
+        found = lineage(None, file.read_text(encoding="utf-8"), schema, dialect="duckdb")
     except SqlglotError:
         return {}
+    return {name: _sources(node) for name, node in found.items()}
 
 
-def _sources(name: str, query: str, schema: dict[str, object]) -> list[str]:
-    try:
-        nodes = lineage(name, query, schema=schema, dialect="duckdb").walk()
-    except SqlglotError:
-        return []
+def _sources(column: Node) -> list[str]:
     leaves = {
         f"{node.expression.name}.{exp.to_column(node.name).name}"
-        for node in nodes
+        for node in column.walk()
         if isinstance(node.expression, exp.Table) and not node.downstream
     }
     return sorted(leaves)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import pandas as pd
 
 from .. import landing
 from ..config import Reading
@@ -222,6 +221,8 @@ def read_parquet(connection: duckdb.DuckDBPyConnection, path: Path, reading: Rea
 
 def read_excel(connection: duckdb.DuckDBPyConnection, path: Path, reading: Reading, scratch: Path) -> Raw:
     """One sheet; its first row is the header."""
+    import pandas as pd  # takes half a second, which only Excel is worth
+
     if path.suffix.lower() == ".gz":
         path = _unpacked(path, scratch)
     cells = pd.read_excel(path, sheet_name=reading.sheet, header=None, dtype=object, keep_default_na=False)
@@ -238,7 +239,7 @@ def read_excel(connection: duckdb.DuckDBPyConnection, path: Path, reading: Readi
 
 
 def _cell(value: object, marks: set[str]) -> str | None:
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
+    if value is None or value != value:  # NaN and NaT differ from themselves
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 
 from .. import governance
 from ..config import Config, Split, Task
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
-from ..progress import watching
-from ..warehouse import columns, connect, copy, count, in_order, parquet, quoted
+from ..warehouse import columns, connect, copy, count, parquet, quoted, side_by_side
 from . import features
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = ("train", "validation", "test")
 FEATURES = "features.json"
@@ -36,11 +38,10 @@ def run(config: Config, layout: Layout) -> None:
     ):
         folder.mkdir()
         total = count(connection, parquet(view))
-        with watching("split", {connection: total}):
-            rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
-            check_leakage(connection, config, folder)
-            check_classes(connection, config.task, folder)
-            left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
+        rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
+        check_leakage(connection, config, folder)
+        check_classes(connection, config.task, folder)
+        left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
         write_json(folder / FEATURES, {"features": left_in, "left_out": left_out})
         for name, number in rows.items():
             print(
@@ -82,26 +83,25 @@ def write_parts(
     )
     judged = "(select distinct _score, _stratum from scored)" if split.method == "group" else "scored"
     train, until_test = round(1 - split.validation - split.test, 9), round(1 - split.test, 9)
-    for name, share in (("last_train", train), ("last_validation", until_test)):
-        connection.execute(
-            f"set variable {name} = (select map_from_entries(list((_stratum, last))) from "
-            f"(select _stratum, quantile_disc(_score, {share}) as last from {judged} group by _stratum))"
-        )
-    last_train, last_validation = (f"getvariable('{name}')[_stratum]" for name in ("last_train", "last_validation"))
+    connection.execute(
+        f"create table cuts as select _stratum, quantile_disc(_score, [{train}, {until_test}]) as last "
+        f"from {judged} group by _stratum"
+    )
+    last_train, last_validation = (f"getvariable('last')[_stratum][{number}]" for number in (1, 2))
     conditions = {
         "train": f"_score <= {last_train}",
         "validation": f"_score > {last_train} and _score <= {last_validation}",
         "test": f"_score > {last_validation}",
     }
-    in_order(connection)
-    parts = {
-        name: copy(
-            connection,
-            f"select * exclude (_score, _stratum) from scored where {condition}",
-            folder / f"{name}.parquet",
-        )
-        for name, condition in conditions.items()
-    }
+
+    def write(cursor: duckdb.DuckDBPyConnection, part: str) -> int:
+        # a constant, since a join would look at more than the score of each row
+        cursor.execute("set variable last = (select map_from_entries(list((_stratum, last))) from cuts)")
+        query = f"select * exclude (_score, _stratum) from scored where {conditions[part]}"
+        return copy(cursor, query, folder / f"{part}.parquet")
+
+    total = count(connection, "scored")
+    parts = side_by_side(connection, "split", dict.fromkeys(PARTS, total), write)
     empty = [name for name, rows in parts.items() if not rows]
     if empty:
         raise ProjectError(
@@ -177,6 +177,8 @@ def groups(config: Config, layout: Layout, part: str) -> pd.Series | None:
 
 
 def _rows(config: Config, layout: Layout, part: str) -> pd.DataFrame:
+    import pandas as pd
+
     rows = pd.read_parquet(layout.splits / f"{part}.parquet")
     return rows.sort_values(config.task.time, kind="stable").reset_index(drop=True) if config.task.time else rows
 
