@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 DATASET: str = "{{ cookiecutter.dataset }}"
+TASK: str = "{{ cookiecutter.task }}"
 FLIGHTS = (
-    "conf/schema", "conf/source/flights.yaml", "conf/task/late.yaml", "data/bundled", "params.yaml",
-    "sql/late_flights.sql", "tests/data/test_bundled_data.py",
+    "conf/schema", "conf/source/flights.yaml", "conf/task/delay.yaml", "conf/task/delay_kind.yaml",
+    "conf/task/late.yaml", "data/bundled", "params.yaml", "sql/departures.sql", "tests/data/test_bundled_data.py",
 )  # fmt: skip
 """What only the bundled data needs."""
 
@@ -50,6 +51,8 @@ def remove(names: tuple[str, ...]) -> None:
 if __name__ == "__main__":
     if DATASET == "own":
         remove(FLIGHTS)
+    elif TASK != "classification":
+        remove(("params.yaml",))  # it is that of the default; `make setup` composes this one
     told = commit()
     print(NEXT)
     if told:

@@ -30,14 +30,25 @@ def test_the_default_render_has_exactly_these_files(baked: BakedProject) -> None
     assert found == FILES
 
 
+def test_a_number_to_predict_is_the_question_that_the_project_starts_with(tmp_path: Path) -> None:
+    flights = BakedProject(bake(tmp_path, task="regression"))
+    assert {name.replace("src/flight_delays/", "src/PACKAGE/") for name in flights.files()} == FILES - {"params.yaml"}
+    assert "task: delay\n" in flights.text("conf/config.yaml")
+    assert "residuals.csv" in flights.text("dvc.yaml")
+    own = BakedProject(bake(tmp_path, project_name="Cars", dataset="own", task="regression"))
+    assert "split: random\n" in own.text("conf/config.yaml")
+    assert yaml.safe_load(own.text("conf/task/own.yaml"))["kind"] == "regression"
+
+
 def test_an_own_render_has_the_files_for_a_table_and_none_of_the_bundled_data(tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, dataset="own", project_name="Churn"))
     found = {name.replace("src/churn/", "src/PACKAGE/") for name in project.files()}
     assert found - FILES == {"conf/source/own.yaml", "conf/task/own.yaml", "sql/own.sql"}
     gone = {name.rsplit("/", 1)[0] if name.startswith(("data/", "conf/schema")) else name for name in FILES - found}
     assert gone == {
-        "conf/schema", "conf/source/flights.yaml", "conf/task/late.yaml", "data/bundled", "params.yaml",
-        "sql/late_flights.sql", "tests/data/test_bundled_data.py",
+        "conf/schema", "conf/source/flights.yaml", "conf/task/delay.yaml", "conf/task/delay_kind.yaml",
+        "conf/task/late.yaml", "data/bundled", "params.yaml",
+        "sql/departures.sql", "tests/data/test_bundled_data.py",
     }  # fmt: skip
 
 
@@ -108,8 +119,10 @@ def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
             "key_columns": "id, Größe",
             "time_column": "at",
         },
+        {"task": "regression"},
+        {"task": "regression", "dataset": "own"},
     ],
-    ids=["default", "short", "long", "other", "own"],
+    ids=["default", "short", "long", "other", "own", "number", "own-number"],
 )
 def test_every_render_is_clean_by_ruff_and_has_a_lock_that_fits(answers: dict[str, str], tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, **answers))

@@ -171,7 +171,7 @@ def test_without_a_file_the_project_says_where_to_name_one(tmp_path: Path, insta
 
 def test_an_own_project_has_no_trace_of_flights(tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, dataset="own", project_name="Churn"))
-    traces = re.compile(r"flight|carrier|airport|late_flights|tailnum|bundled", re.IGNORECASE)
+    traces = re.compile(r"flight|carrier|airport|departures|tailnum|bundled", re.IGNORECASE)
     for name in project.files() - {"poetry.lock"}:
         assert not traces.search(name), name
         if not name.endswith((".gz", ".png")):

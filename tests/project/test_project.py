@@ -21,7 +21,7 @@ import duckdb, json
 zones = {
     "formatted": "data/formatted/flights/*.parquet", "trusted": "data/trusted/flights.parquet",
     "weather": "data/trusted/weather.parquet", "refused": "data/quarantine/trust/weather.parquet",
-    "exploitation": "data/exploitation/late_flights.parquet", "train": "data/splits/train.parquet",
+    "exploitation": "data/exploitation/departures.parquet", "train": "data/splits/train.parquet",
     "validation": "data/splits/validation.parquet", "test": "data/splits/test.parquet",
 }
 print(json.dumps({name: duckdb.read_parquet(path).shape[0] for name, path in zones.items()}))
@@ -85,9 +85,10 @@ def test_the_search_tried_four_models_and_the_bundle_answers_the_same(trained: B
     assert len(leaderboard) == 4
     scores = [float(row["AUC"]) for row in leaderboard]
     assert scores == sorted(scores, reverse=True)
-    metrics = json.loads(trained.text("results/metrics.json"))
-    assert 0.65 < metrics["auc"] < 0.8
-    assert metrics["log_loss"] < metrics["baseline_log_loss"]
+    report = json.loads(trained.text("results/evaluation.json"))
+    assert 0.65 < report["auc"]["value"] < 0.8
+    assert report["auc"]["naive"] == 0.5 < report["auc"]["low"]
+    assert report["log_loss"]["value"] < report["log_loss"]["naive"]
     parity = json.loads(trained.text("results/parity.json"))
     assert parity["same"]
     assert parity["largest_difference"] < 1e-4
@@ -115,11 +116,11 @@ def test_one_changed_line_of_conf_runs_only_the_stages_that_read_it(trained: Bak
 
 
 def test_a_stage_that_fails_says_why_and_loses_nothing(trained: BakedProject) -> None:
-    view = trained.root / "sql" / "late_flights.sql"
+    view = trained.root / "sql" / "departures.sql"
     before = view.read_text(encoding="utf-8")
     view.write_text(before.replace("w.temp,", "w.temperature,"), encoding="utf-8")
     told = trained.make("pipeline", fails=True)
-    assert re.search(r"error: sql/late_flights\.sql does not run: .*temperature", told)
+    assert re.search(r"error: sql/departures\.sql does not run: .*temperature", told)
     assert "Traceback" not in told
     assert last_json(trained.python(ZONES))["exploitation"] == 13398
     view.write_text(before, encoding="utf-8")
@@ -127,7 +128,7 @@ def test_a_stage_that_fails_says_why_and_loses_nothing(trained: BakedProject) ->
 
 
 def test_what_is_known_only_afterwards_stops_at_the_leakage_gate(trained: BakedProject) -> None:
-    view = trained.root / "sql" / "late_flights.sql"
+    view = trained.root / "sql" / "departures.sql"
     before = view.read_text(encoding="utf-8")
     view.write_text(
         before.replace("f.distance,", "f.distance, f.dep_delay, f.arr_delay, f.air_time,"), encoding="utf-8"
@@ -148,7 +149,7 @@ def test_a_question_in_sql_is_answered_from_any_zone(trained: BakedProject) -> N
     question = "select count(*) as n from trusted.flights where origin = 'JFK'"
     assert trained.run(".venv/bin/python", "-m", "late_planes", "sql", "--csv", question) == "n\n4633\n"
     assert "names the columns that the data has" in trained.make("schema", "ARGS=planes")
-    asked = "select count(*) from exploitation.late_flights"
+    asked = "select count(*) from exploitation.departures"
     assert "13398" in trained.run("bash", "-c", f"echo '{asked};' | make --no-print-directory sql")
 
 
@@ -173,7 +174,7 @@ def test_the_registry_holds_the_champion_with_its_lineage(deployed: BakedProject
     found = last_json(deployed.python(REGISTRY))
     assert found["aliases"] == {"champion": found["version"]} == {"champion": "1"}
     assert found["metrics"]["holdout_auc"] == json.loads(deployed.text("results/metrics.json"))["auc"]
-    assert found["params"]["automl.metric"] == "AUC"
+    assert found["params"]["automl.models"] == '["lr", "dt", "rf", "lightgbm"]'
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", found["tags"]["git_revision"])
     assert found["tags"]["dvc.data/splits"].endswith(".dir")
     assert found["tags"]["dvc.data/landing"].endswith(".dir")

@@ -67,12 +67,12 @@ def bundle_folder(
     return folder
 
 
-def new_project(root: Path) -> Layout:
+def new_project(root: Path, *settings: str) -> Layout:
     """A project without data: the settings of this one, with the penguins as its source and question."""
     shutil.copytree(ROOT / "conf", root / "conf", ignore=shutil.ignore_patterns("schema", "source", "task"))
     shutil.copytree(PENGUINS, root, dirs_exist_ok=True)
     layout = Layout(root)
-    layout.params.write_text(compose.composed(layout, SETTINGS), encoding="utf-8")
+    layout.params.write_text(compose.composed(layout, [*SETTINGS, *settings]), encoding="utf-8")
     return layout
 
 
@@ -85,6 +85,5 @@ def ingest(settings: Config, layout: Layout) -> None:
 
 
 def search(settings: Config, penguins: dict[str, pd.DataFrame]) -> automl.Search:
-    return automl.search(
-        settings.automl, settings.task, penguins["train"], penguins["validation"], settings.seed, method="stratified"
-    )
+    train, validation, method = penguins["train"], penguins["validation"], settings.split.method
+    return automl.search(settings.automl, settings.task, train, validation, settings.seed, method=method)

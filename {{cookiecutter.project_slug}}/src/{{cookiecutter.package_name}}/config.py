@@ -158,12 +158,12 @@ class Trust(Section):
 
 
 class Task(Section):
-    """What is to be learnt from which view. `positive` is the class whose probability is reported; null: the rarest."""
+    """What is to be learnt from which view. `positive` is the class that is watched; null: the rarest one."""
 
-    kind: Literal["classification"]
+    kind: Literal["classification", "regression"]
     view: Name
     target: Name
-    positive: str | None
+    positive: str | None = None
     key: tuple[Name, ...] = ()
     time: Name | None = None
     group: Name | None = None
@@ -203,15 +203,24 @@ class Engine(Section):
     threads: int | None = Field(ge=1)
 
 
+Models = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class AutoML(Section):
-    models: tuple[str, ...] = Field(min_length=1)
-    metric: str
+    """`models` are PyCaret's short names, for every kind of task or a list for each; `metric` null: the kind's own."""
+
+    models: Models | dict[str, Models]
+    metric: str | None
     folds: int = Field(ge=2)
     budget_minutes: float = Field(gt=0)
     tune_iterations: int = Field(ge=0)
     ensemble: Literal["none", "blend"]
     sample_rows: int | None = Field(ge=100)
     setup: dict[str, Any]
+
+    def candidates(self, kind: str) -> tuple[str, ...]:
+        """The models to compare for a kind of task."""
+        return self.models.get(kind, ()) if isinstance(self.models, dict) else self.models
 
 
 class Serving(Section):

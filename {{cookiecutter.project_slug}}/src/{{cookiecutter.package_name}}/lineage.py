@@ -41,7 +41,7 @@ def trace(config: Config, layout: Layout, prediction: str | None, version: str |
                 f"{asked} in the prediction log; `lineage --version N` starts at a version of the model."
             )
         version = found.model_version
-        lines.append(f"prediction  {found.prediction_id}, answered {found.label!r}")
+        lines.append(f"prediction  {found.prediction_id}, answered {found.answer}")
     run = registry.run_of(layout, version)
     lines.append(f"model       version {version}, {run.tags.get('estimator', 'unknown')}, MLflow run {run.run_id}")
     lines.append(f"code        git {run.tags.get('git_revision', 'none')}")

@@ -70,7 +70,7 @@ def log_training(
         mlflow.sklearn.log_model(
             found.model.pipeline,
             name="model",
-            signature=mlflow.models.infer_signature(example, found.model.predict_proba(example)),
+            signature=mlflow.models.infer_signature(example, found.model.outputs(example)),
             input_example=example,
             serialization_format="cloudpickle",
             pip_requirements=REQUIREMENTS,

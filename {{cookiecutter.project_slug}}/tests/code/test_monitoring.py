@@ -38,7 +38,7 @@ def test_too_few_predictions_give_no_verdict(smoke: Config) -> None:
 
 def test_the_log_gives_back_what_was_logged_by_version_newest_last(project: Layout) -> None:
     log = PredictionLog("sqlite:///data/log.sqlite", project)
-    made = [Prediction(f"id{i}", version, {"x": i}, "yes", 0.5) for i, version in enumerate(["1", "2", "2"])]
+    made = [Prediction(f"id{i}", version, {"x": i}, {"label": "yes"}, 0.5) for i, version in enumerate(["1", "2", "2"])]
     log.append(made)
     again = PredictionLog("sqlite:///data/log.sqlite", project)
     assert again.newest("2", 10) == made[1:]

@@ -32,8 +32,8 @@ def test_drift_alone_alerts_and_retrains_only_if_the_policy_says_so(smoke: Confi
 
 
 def test_the_gate_lets_only_a_better_model_pass() -> None:
-    assert judge(0.70, None, 0.0).passes
-    assert judge(0.71, 0.70, 0.0).passes
-    assert not judge(0.70, 0.70, 0.0).passes
-    assert not judge(0.71, 0.70, 0.02).passes
-    assert judge(0.70, 0.71, 0.0).sentence.startswith("AUC 0.7000 against 0.7100 of the champion")
+    assert judge("auc", 0.70, None, 0.0).passes
+    assert judge("auc", 0.71, 0.70, 0.0).passes
+    assert not judge("auc", 0.70, 0.70, 0.0).passes
+    assert not judge("auc", 0.71, 0.70, 0.02).passes
+    assert judge("auc", 0.70, 0.71, 0.0).sentence.startswith("auc 0.7000 against 0.7100 of the champion")

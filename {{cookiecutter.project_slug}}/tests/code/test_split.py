@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from {{ cookiecutter.package_name }} import kinds
 from {{ cookiecutter.package_name }}.config import Config, Split, Task
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.layout import Layout
@@ -30,15 +31,17 @@ def view(layout: Layout, **columns: object) -> str:
     return parquet(layout.root / "t.parquet")
 
 
-def parts_of(smoke: Config, layout: Layout, method: str, **columns: object) -> dict[str, pd.DataFrame]:
+def parts_of(
+    smoke: Config, layout: Layout, method: str, task: Task = TASK, **columns: object
+) -> dict[str, pd.DataFrame]:
     folder = layout.root / method
     folder.mkdir(exist_ok=True)
     settings = smoke.model_copy(
-        update={"task": TASK, "split": Split.model_validate({"method": method, "validation": 0.2, "test": 0.2})}
+        update={"task": task, "split": Split.model_validate({"method": method, "validation": 0.2, "test": 0.2})}
     )
     with connect(smoke.engine, layout) as connection:
         view(layout, **columns)
-        split.write_parts(connection, layout.root / "t.parquet", TASK, settings.split, 7, folder)
+        split.write_parts(connection, layout.root / "t.parquet", task, settings.split, 7, folder)
         split.check_leakage(connection, settings, folder)
     return {part: pd.read_parquet(folder / f"{part}.parquet") for part in split.PARTS}
 
@@ -96,14 +99,36 @@ def test_a_target_that_does_not_fit_the_task_is_named(
         parts_of(smoke, project, "random", y=values)
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["a", "b"] * 50, "y is varchar, not a number"),
+        ([7.5] * 100, "y is the same in every row of train"),
+        ([float("inf"), *range(99)], "y is infinite or no number in train"),
+    ],
+)
+def test_a_number_to_predict_must_be_one(values: list[object], message: str, smoke: Config, project: Layout) -> None:
+    refused(smoke, project, "time", TASK.model_copy(update={"kind": "regression"}), message, values)
+
+
 def test_one_class_and_a_class_that_a_part_lacks_are_named(smoke: Config, project: Layout) -> None:
     for values, message in (
         (["often"] * 100, "y is 'often' in every row: with one class"),
         (["rare", *["often"] * 99], r"has no row with y = rare \(1 in all\)"),
     ):
-        parts_of(smoke, project, "random", y=values)
-        with connect(smoke.engine, project) as connection, pytest.raises(ProjectError, match=message):
-            split.check_classes(connection, TASK, project.root / "random")
+        refused(smoke, project, "random", TASK, message, values)
+
+
+def refused(smoke: Config, layout: Layout, method: str, task: Task, message: str, values: object) -> None:
+    """The target is refused, before the split or when its parts are looked at."""
+
+    def split_and_check() -> None:
+        parts_of(smoke, layout, method, task, y=values)
+        with connect(smoke.engine, layout) as connection:
+            kinds.of(task.kind).check_parts(connection, task, split.relations(layout.root / method))
+
+    with pytest.raises(ProjectError, match=message):
+        split_and_check()
 
 
 def test_columns_that_say_nothing_or_only_name_their_row_are_left_out(smoke: Config, project: Layout) -> None:
@@ -134,11 +159,12 @@ def test_features_that_know_the_answer_are_found(smoke: Config, project: Layout)
     rows["same"] = rows["y"].map({"rare": 1, "often": 0})
     rows["orders"] = rows["same"] * 100.0 + rows["x"]
     rows["nearly"] = rows["same"].where(rows.index % 17 != 0, 1 - rows["same"])
-    scores = leakage.single_feature_scores(rows, "y", 7)
-    leaks = {leak.column: leak.reason for leak in leakage.find(rows, "y", scores, ["x"], 0.9)}
+    scores = leakage.single_feature_scores(rows, "y", kinds.of("classification"), 7)
+    found = leakage.find(rows, "y", kinds.of("classification"), scores, ["x"], 0.9)
+    leaks = {leak.column: leak.reason for leak in found}
     assert "under another name" in leaks["same"]
     assert "it orders y" in leaks["orders"]
-    assert "alone it predicts y with an AUC of 0.9" in leaks["nearly"]
+    assert "alone it predicts y with AUC of 0.9" in leaks["nearly"]
     assert leaks["x"] == "metadata.yaml says that it is known only afterwards"
 
 

@@ -33,7 +33,7 @@ def test_the_gate_notices_a_model_that_answers_otherwise(
 ) -> None:
     test = penguins["test"].drop(columns="sex")
     converted, schema, _ = export.portable(smoke, found.model, trained_on(penguins), test)
-    expected = found.model.predict_proba(test)
+    expected = found.model.outputs(test)
     assert export.compare(converted, schema, test, expected)["same"]
     assert not export.compare(converted, schema, test, expected + np.array([0.001, -0.001]))["same"]
     assert export.compare(converted, schema, test, expected[:, ::-1])["labels_differ"] > 0
@@ -45,7 +45,7 @@ def test_a_model_without_probabilities_is_left_out(
     ridge = smoke.automl.model_copy(update={"models": ("ridge",)})
     with pytest.raises(ProjectError, match="None of the models ridge could be fitted"):
         search(smoke.model_copy(update={"automl": ridge}), penguins)
-    assert "Ridge Classifier gives no probabilities and is left out" in capsys.readouterr().out
+    assert "Ridge Classifier is left out: it gives no probabilities" in capsys.readouterr().out
 
 
 def test_a_search_repeated_gives_the_same_model(
@@ -53,7 +53,7 @@ def test_a_search_repeated_gives_the_same_model(
 ) -> None:
     again = search(smoke, penguins)
     test = penguins["test"].drop(columns="sex")
-    np.testing.assert_array_equal(again.model.predict_proba(test), found.model.predict_proba(test))
+    np.testing.assert_array_equal(again.model.outputs(test), found.model.outputs(test))
 
 
 def test_a_model_that_pycaret_does_not_know_is_named(smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:

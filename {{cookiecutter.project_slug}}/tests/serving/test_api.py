@@ -31,7 +31,7 @@ def test_rows_are_answered_in_order_and_logged(client: FlaskClient, example: Row
     assert first["probability"] == max(first["probabilities"].values())
     assert sum(first["probabilities"].values()) == pytest.approx(1)
     loaded = bundle.load(deployed.deploy / "bundles" / "1")
-    probabilities = loaded.probabilities([example])[0]
+    probabilities = loaded.outputs([example])[0]
     assert first["probabilities"] == dict(zip(loaded.schema.classes, probabilities, strict=True))
     assert logged(deployed) == 2
 

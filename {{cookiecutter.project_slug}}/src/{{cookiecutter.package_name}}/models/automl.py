@@ -5,21 +5,21 @@ Importing this module is cheap; PyCaret itself (several seconds) is imported by 
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
+from .. import kinds
 from ..config import AutoML, Task
 from ..errors import ProjectError
-
-if TYPE_CHECKING:
-    from pycaret.classification import ClassificationExperiment
+from ..kinds.kind import Kind
 
 ALWAYS = {"html": False, "verbose": False, "system_log": False, "log_experiment": False, "memory": False, "n_jobs": 1}
 BLENDED = 3
@@ -29,19 +29,15 @@ BLENDED = 3
 class Model:
     """A fitted PyCaret pipeline with the labels and the types of the columns that it was trained on.
 
-    `classes` are the labels in the order of the probabilities; the pipeline itself says 0, 1 and so on.
-    The types matter: fed with other ones, the same pipeline imputes and scales with another rounding,
-    and answers differently for the same values.
+    `classes` are the labels in the order of the outputs, the positive one last; the pipeline itself says 0, 1 and
+    so on. They are empty where the target is a number. The types matter: fed with other ones, the same pipeline
+    imputes and scales with another rounding, and answers differently for the same values.
     """
 
+    kind: str
     pipeline: Any
     classes: tuple[str, ...]
     dtypes: dict[str, np.dtype | pd.CategoricalDtype]
-
-    @property
-    def positive(self) -> str:
-        """The class whose probability is reported: the last one."""
-        return self.classes[-1]
 
     @property
     def estimator(self) -> Any:
@@ -53,9 +49,9 @@ class Model:
         """The type that the numeric columns are turned into when PyCaret puts them into one matrix."""
         return np.result_type(np.float32, *(kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)))
 
-    def predict_proba(self, rows: pd.DataFrame) -> np.ndarray:
-        """Probabilities, rows by classes. The reference for the portable model."""
-        return np.asarray(self.pipeline.predict_proba(self.as_trained(rows)), dtype=np.float64)
+    def outputs(self, rows: pd.DataFrame) -> np.ndarray:
+        """Rows by outputs: the probability of each class, or the number. The reference for the portable model."""
+        return kinds.of(self.kind).outputs(self.pipeline, self.as_trained(rows))
 
     def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
         """`rows` in the types of the training data, or in `floating` where those cannot hold a value."""
@@ -81,10 +77,6 @@ class Search:
     leaderboard: pd.DataFrame
 
 
-FOLDS = {"time": "timeseries", "random": "kfold", "stratified": "stratifiedkfold", "group": "groupkfold"}
-"""The folds of the cross-validation are cut as the parts are."""
-
-
 def search(
     config: AutoML,
     task: Task,
@@ -104,20 +96,23 @@ def search(
     if config.sample_rows and config.sample_rows < len(train):
         train = train.sample(config.sample_rows, random_state=seed).sort_index()
         groups = None if groups is None else groups[train.index]
-    positive = task.positive or str(train[task.target].value_counts().sort_index().idxmin())
-    classes = (*sorted(set(train[task.target]) - {positive}), positive)
-    train, validation = (_numbered(rows, task.target, classes) for rows in (train, validation))
+    kind = kinds.of(task.kind)
+    classes = kind.classes(train[task.target], task.positive)
+    train, validation = (
+        rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
+    )
     experiment = _experiment(config, task, train, validation, seed, method, groups)
-    fitted, leaderboard = _compare(experiment, config)
+    metric = config.metric or kind.metric
+    fitted, leaderboard = _compare(experiment, config, config.candidates(task.kind), kind, metric)
     best = fitted[leaderboard["id"].iloc[0]]
     if config.tune_iterations:
         print(f"train     tuning {leaderboard['name'].iloc[0]}, {config.tune_iterations} candidates", flush=True)
         best = experiment.tune_model(
-            best, n_iter=config.tune_iterations, optimize=config.metric, choose_better=True, verbose=False
+            best, n_iter=config.tune_iterations, optimize=metric, choose_better=True, verbose=False
         )
     if config.ensemble == "blend":
-        best = _blend(experiment, config, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
-    return Search(_fitted(experiment, best, classes), leaderboard)
+        best = _blend(experiment, kind, metric, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
+    return Search(_fitted(experiment, best, task.kind, classes), leaderboard)
 
 
 def save(model: Model, path: Path) -> None:
@@ -143,18 +138,13 @@ def _fits(values: pd.Series, kind: np.dtype) -> bool:
     return kind.kind == "f" or not values.isna().any()
 
 
-def _fitted(experiment: ClassificationExperiment, best: Any, classes: tuple[str, ...]) -> Model:
+def _fitted(experiment: Any, best: Any, kind: str, classes: tuple[str, ...]) -> Model:
     """`best` fitted on training and validation rows, with the types that PyCaret has given them."""
     from pycaret.utils.generic import df_shrink_dtypes
 
     features = df_shrink_dtypes(experiment.X)
     dtypes = {str(name): kind for name, kind in features.dtypes.items()}
-    return Model(experiment.finalize_model(best), classes, dtypes)
-
-
-def _numbered(rows: pd.DataFrame, target: str, classes: tuple[str, ...]) -> pd.DataFrame:
-    """The positive class is the last number, so that PyCaret's precision, recall and F1 are about it."""
-    return rows.assign(**{target: rows[target].map({label: number for number, label in enumerate(classes)})})
+    return Model(kind, experiment.finalize_model(best), classes, dtypes)
 
 
 def _experiment(
@@ -165,18 +155,18 @@ def _experiment(
     seed: int,
     method: str,
     groups: pd.Series | None,
-) -> ClassificationExperiment:
+) -> Any:
     _without_log_file()
-    from pycaret.classification import ClassificationExperiment
-
-    experiment = ClassificationExperiment()
+    kind = kinds.of(task.kind)
+    module, name = kind.experiment
+    experiment = getattr(importlib.import_module(module), name)()
     arguments = {
         "target": task.target,
         "test_data": validation,
         "index": False,
         "session_id": seed,
         "fold": config.folds,
-        "fold_strategy": FOLDS[method],
+        "fold_strategy": kind.folds[method],
         "fold_groups": groups,
         "fold_shuffle": method in ("random", "stratified"),
         "data_split_shuffle": False,
@@ -190,24 +180,31 @@ def _experiment(
     except (TypeError, ValueError) as error:
         raise ProjectError(f"PyCaret refuses automl.setup (conf/automl/): {error}") from error
     known = list(experiment.models(internal=True).index)
-    unknown = [name for name in config.models if name not in known]
+    candidates = config.candidates(task.kind)
+    if not candidates:
+        raise ProjectError(f"automl.models names none for {task.kind} (conf/automl/). PyCaret has {', '.join(known)}.")
+    unknown = [name for name in candidates if name not in known]
     if unknown:
         raise ProjectError(f"automl.models: PyCaret has no model {', '.join(unknown)}. It has {', '.join(known)}.")
     metrics = list(experiment.get_metrics()["Display Name"])
-    if config.metric not in metrics:
-        raise ProjectError(f"automl.metric: PyCaret has no metric {config.metric!r}. It has {', '.join(metrics)}.")
+    if config.metric and config.metric not in metrics:
+        raise ProjectError(
+            f"automl.metric: PyCaret has no metric {config.metric!r} for {task.kind}. It has {', '.join(metrics)}."
+        )
     return experiment
 
 
-def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict[str, Any], pd.DataFrame]:
+def _compare(
+    experiment: Any, config: AutoML, candidates: tuple[str, ...], kind: Kind, metric: str
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Cross-validate one model after the other until the budget is spent; a model that fails is reported."""
     fitted: dict[str, Any] = {}
     rows = []
     names = experiment.models(internal=True)["Name"]
     deadline = time.monotonic() + 60 * config.budget_minutes
-    for position, model in enumerate(config.models, start=1):
+    for position, model in enumerate(candidates, start=1):
         if fitted and time.monotonic() > deadline:
-            left_out = ", ".join(config.models[position - 1 :])
+            left_out = ", ".join(candidates[position - 1 :])
             print(f"train     the budget of {config.budget_minutes} min is spent, left out: {left_out}")
             break
         began = time.monotonic()
@@ -216,25 +213,23 @@ def _compare(experiment: ClassificationExperiment, config: AutoML) -> tuple[dict
         except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
             print(f"train     {names[model]} failed and is left out: {error}", flush=True)
             continue
-        if not hasattr(candidate, "predict_proba"):
-            print(f"train     {names[model]} gives no probabilities and is left out", flush=True)
+        if reason := kind.refuses(candidate):
+            print(f"train     {names[model]} is left out: {reason}", flush=True)
             continue
         fitted[model] = candidate
         metrics = experiment.pull().loc["Mean"]
         rows.append({"id": model, "name": names[model], **metrics, "seconds": round(time.monotonic() - began, 2)})
-        score = f"{config.metric} {metrics[config.metric]:.4f}"
-        print(f"train     {position}/{len(config.models)} {names[model]:<32} {score}", flush=True)
+        score = f"{metric} {metrics[metric]:.4f}"
+        print(f"train     {position}/{len(candidates)} {names[model]:<32} {score}", flush=True)
     if not fitted:
-        raise ProjectError(f"None of the models {', '.join(config.models)} could be fitted; the reasons are above.")
-    greater_is_better = experiment.get_metrics().set_index("Display Name")["Greater is Better"][config.metric]
-    leaderboard = pd.DataFrame(rows).sort_values(config.metric, ascending=not greater_is_better, kind="stable")
+        raise ProjectError(f"None of the models {', '.join(candidates)} could be fitted; the reasons are above.")
+    greater_is_better = experiment.get_metrics().set_index("Display Name")["Greater is Better"][metric]
+    leaderboard = pd.DataFrame(rows).sort_values(metric, ascending=not greater_is_better, kind="stable")
     return fitted, leaderboard.reset_index(drop=True)
 
 
-def _blend(experiment: ClassificationExperiment, config: AutoML, best: Any, others: list[Any]) -> Any:
+def _blend(experiment: Any, kind: Kind, metric: str, best: Any, others: list[Any]) -> Any:
     if not others:
         return best
     print(f"train     blending {1 + len(others)} models", flush=True)
-    return experiment.blend_models(
-        [best, *others], method="soft", optimize=config.metric, choose_better=True, verbose=False
-    )
+    return experiment.blend_models([best, *others], optimize=metric, choose_better=True, verbose=False, **kind.blending)

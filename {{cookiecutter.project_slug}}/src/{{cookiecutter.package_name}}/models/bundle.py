@@ -24,6 +24,8 @@ MODEL, SCHEMA, METADATA, REFERENCE, CHECKSUMS = (
     "checksums.json",
 )
 MISSING = "\x00missing"
+SCORE = "prediction"
+"""The column of the reference that holds what the model answered, as the number that is watched."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a model takes and gives: `classes` in the order of its probabilities, `example` is one real row."""
+    """What a model takes and gives: `classes`, if any, in the order of its outputs; `example` is one real row."""
 
+    kind: str
     target: str
-    positive: str
     classes: tuple[str, ...]
     columns: tuple[Column, ...]
     example: Mapping[str, Any]
@@ -67,8 +69,8 @@ class Bundle:
         self._numbers = [column.name for column in schema.columns if column.type != "category"]
         self._categories = [column.name for column in schema.columns if column.type == "category"]
 
-    def probabilities(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Rows by classes. A row maps column names to values; None and NaN are missing."""
+    def outputs(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """Rows by classes, or by one number. A row maps column names to values; None and NaN are missing."""
         feed: dict[str, np.ndarray] = {}
         if self._numbers:
             feed["numbers"] = np.array([[row[name] for name in self._numbers] for row in rows], dtype=np.float64)

@@ -18,6 +18,7 @@ import pandas as pd
 from onnx import TensorProto
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import ProjectError
@@ -78,7 +79,7 @@ def export(
     """The model and its columns, for the bundle's schema.
 
     `rows` are raw features as trained on. Inputs of the model are `numbers` (double, one column a
-    number column) and `categories` (text), its output is rows by classes, double. `precision` is
+    number column) and `categories` (text), its output is rows by outputs, double. `precision` is
     the one that the estimator computes in; `native` is what its library does. Raises NotPortableError.
     """
     rows = model.as_trained(rows)
@@ -245,10 +246,11 @@ def _converted_transformer(graph: Graph, tensor: str, name: str, transformer: An
 
 
 def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, precision: Precision) -> str:
-    """Probabilities of the classes, in double. A soft vote is averaged here, each voter in its own precision."""
-    if not hasattr(estimator, "predict_proba"):
+    """Probabilities of the classes, or the number, in double. A vote is averaged here, each in its own precision."""
+    classifies = is_classifier(estimator)
+    if classifies and not hasattr(estimator, "predict_proba"):
         raise NotPortableError(f"{type(estimator).__name__} gives no probabilities.")
-    if type(estimator).__name__ == "VotingClassifier":
+    if type(estimator).__name__ in ("VotingClassifier", "VotingRegressor"):
         weights = np.asarray(estimator._weights_not_none or np.ones(len(estimator.estimators_)), np.float64)
         votes = [_convert_estimator(graph, tensor, width, voter, precision) for voter in estimator.estimators_]
         shares = (graph.constant(np.array([[weight]])) for weight in weights / weights.sum())
@@ -262,11 +264,12 @@ def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, pr
             adapted,
             initial_types=[("x", kind([None, width]))],
             target_opset=OPSET,
-            options={id(adapted): {"zipmap": False}},
+            options={id(adapted): {"zipmap": False}} if classifies else None,
         )
     except Exception as error:
         raise NotPortableError(f"{type(estimator).__name__} has no portable form: {error}") from error
-    return graph.cast(graph.include(model, graph.cast(tensor, element))[1], TensorProto.DOUBLE)
+    answer = graph.include(model, graph.cast(tensor, element))[1 if classifies else 0]
+    return graph.cast(answer, TensorProto.DOUBLE)
 
 
 def _computes_in_float32(estimator: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A LightGBM classifier for skl2onnx, with every threshold in double as LightGBM compares them.
+"""LightGBM's classifier and regressor for skl2onnx, with every threshold in double as LightGBM compares them.
 
 Other converters round thresholds to float32. Scaled whole numbers and imputed means lie so close to a
 threshold that rows then fall to the wrong side.
@@ -10,10 +10,17 @@ import functools
 from typing import Any
 
 import numpy as np
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, LGBMRegressor
 from onnx import TensorProto, numpy_helper
 from skl2onnx import update_registered_converter
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
+)
+
+IDENTITY = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
+EXPONENTIAL = ("poisson", "gamma", "tweedie")
+"""Objectives of numbers by their link: the score is the number, or its logarithm."""
 
 
 class UnsupportedTreesError(Exception):
@@ -22,25 +29,27 @@ class UnsupportedTreesError(Exception):
 
 @functools.cache
 def register() -> None:
-    """Make skl2onnx know LGBMClassifier."""
+    """Make skl2onnx know LGBMClassifier and LGBMRegressor."""
     update_registered_converter(
         LGBMClassifier,
         "LightGbmLGBMClassifier",
         calculate_linear_classifier_output_shapes,
-        _convert,
+        _convert_classifier,
         options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+    )
+    update_registered_converter(
+        LGBMRegressor, "LightGbmLGBMRegressor", calculate_linear_regressor_output_shapes, _convert_regressor
     )
 
 
-def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Trees summed to raw scores, then the link of the objective, then label and probabilities."""
+def _scores(scope: Any, operator: Any, container: Any, *objectives: str) -> tuple[str, str, list[str]]:
+    """The sum of the trees as a tensor of doubles, and the objective with its options; it must be a known one."""
     dumped = operator.raw_operator.booster_.dump_model()
     objective, *options = dumped["objective"].split(" ")
-    if dumped.get("average_output") or objective not in ("binary", "multiclass"):
+    if dumped.get("average_output") or objective not in objectives or "sqrt" in options:
         raise UnsupportedTreesError(f"LightGBM with objective {dumped['objective']!r} and averaged trees or not")
     targets = dumped["num_tree_per_iteration"]
-    names = ("inputs", "scores", "scaled", "probabilities")
-    inputs, scores, scaled, probabilities = (scope.get_unique_variable_name(name) for name in names)
+    inputs, scores = (scope.get_unique_variable_name(name) for name in ("inputs", "scores"))
     container.add_node("Cast", operator.inputs[0].full_name, inputs, to=TensorProto.DOUBLE, op_version=13)
     container.add_node(
         "TreeEnsembleRegressor",
@@ -51,6 +60,23 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         n_targets=targets,
         **_attributes(dumped["tree_info"], targets),
     )
+    return scores, objective, options
+
+
+def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
+    scores, objective, _ = _scores(scope, operator, container, *IDENTITY, *EXPONENTIAL)
+    values = scores
+    if objective in EXPONENTIAL:
+        values = scope.get_unique_variable_name("values")
+        container.add_node("Exp", scores, values)
+    (output,) = operator.outputs
+    container.add_node("Cast", values, output.full_name, to=output.type._get_element_onnx_type(), op_version=13)
+
+
+def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
+    """The scores, then the link of the objective, then label and probabilities."""
+    scores, objective, options = _scores(scope, operator, container, "binary", "multiclass")
+    scaled, probabilities = (scope.get_unique_variable_name(name) for name in ("scaled", "probabilities"))
     if objective == "binary":
         (slope,) = (float(option.removeprefix("sigmoid:")) for option in options if option.startswith("sigmoid:"))
         one, factor = scope.get_unique_variable_name("one"), scope.get_unique_variable_name("slope")

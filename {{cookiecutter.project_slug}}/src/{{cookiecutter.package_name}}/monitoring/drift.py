@@ -16,7 +16,7 @@ import pandas as pd
 from .. import deployment
 from ..config import Config, Monitoring
 from ..layout import Layout, replacing, write_json
-from ..models.bundle import REFERENCE
+from ..models.bundle import REFERENCE, SCORE
 from .store import Prediction, PredictionLog
 
 BINS = 10
@@ -59,8 +59,8 @@ def run(config: Config, layout: Layout) -> DriftReport:
 
 
 def as_frame(predictions: list[Prediction], reference: pd.DataFrame) -> pd.DataFrame:
-    """Inputs and probability of the logged predictions, with the columns and types of `reference`."""
-    rows = [{**prediction.inputs, "probability": prediction.probability} for prediction in predictions]
+    """Inputs and score of the logged predictions, with the columns and types of `reference`."""
+    rows = [{**prediction.inputs, SCORE: prediction.score} for prediction in predictions]
     logged = pd.DataFrame(rows, columns=list(reference.columns))
     numeric = reference.select_dtypes("number").columns
     return logged.astype(dict.fromkeys(numeric, float))

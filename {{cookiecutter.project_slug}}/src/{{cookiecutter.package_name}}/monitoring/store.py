@@ -20,20 +20,20 @@ PREDICTIONS = sa.Table(
     sa.Column("answered", sa.DateTime(timezone=True), nullable=False),
     sa.Column("model_version", sa.String, nullable=False, index=True),
     sa.Column("inputs", sa.JSON, nullable=False),
-    sa.Column("label", sa.String, nullable=False),
-    sa.Column("probability", sa.Float, nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
 )
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`probability` is the one of the positive class."""
+    """`score` is the number of `answer` that is watched: the probability of the positive class, or the value."""
 
     prediction_id: str
     model_version: str
     inputs: dict[str, Any]
-    label: str
-    probability: float
+    answer: dict[str, Any]
+    score: float
 
 
 class PredictionLog:
@@ -85,7 +85,7 @@ class PredictionLog:
 
 
 def _prediction(row: Any) -> Prediction:
-    return Prediction(row.prediction_id, row.model_version, row.inputs, row.label, row.probability)
+    return Prediction(row.prediction_id, row.model_version, row.inputs, row.answer, row.score)
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

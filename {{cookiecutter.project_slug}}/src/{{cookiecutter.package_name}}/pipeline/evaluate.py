@@ -1,81 +1,86 @@
-"""The trained model and the test part in, hold-out metrics and plots out."""
+"""The trained model and the test part in; hold-out metrics with their intervals, and plots, out."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
-from sklearn import metrics
-from sklearn.calibration import calibration_curve
 
-from .. import governance
+from .. import governance, kinds
 from ..config import Config
+from ..kinds.kind import Kind
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..models import automl
+from ..progress import progress
 from . import split
+
+RESAMPLES = 200
+LARGEST_RESAMPLE = 20_000
+"""Rows that are drawn from; of a larger hold-out a seeded sample, its rows weighted so that they stand for all."""
+
+CONFIDENCE = 0.95
 
 
 def run(config: Config, layout: Layout) -> None:
+    """Writes results/metrics.json, results/evaluation.json with intervals and a naive baseline, and results/plots."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
-        test = split.read(config, layout, "test")
+        train, test = split.read(config, layout, "train"), split.read(config, layout, "test")
         model = automl.load(layout.trained / "model.joblib")
-        probability = model.predict_proba(test.drop(columns=config.task.target))[:, -1]
-        actual = (test[config.task.target] == model.positive).to_numpy()
-        write_json(layout.results / "metrics.json", hold_out_metrics(actual, probability))
+        kind = kinds.of(model.kind)
+        actual = test[config.task.target].to_numpy()
+        outputs = model.outputs(test.drop(columns=config.task.target))
+        naive = kind.naive(train[config.task.target], model.classes, len(test))
+        report = judged(kind, actual, outputs, naive, model.classes, config.seed)
+        metrics = {name: found["value"] for name, found in report.items()}
+        write_json(layout.results / "metrics.json", {**metrics, "rows": len(test)})
+        write_json(layout.results / "evaluation.json", report)
         with replacing(layout.results / "plots") as plots:
             plots.mkdir()
-            write_plots(actual, probability, model.positive, plots)
-        print(f"evaluate  AUC {metrics.roc_auc_score(actual, probability):.4f} on {len(test):,} rows of the hold-out")
+            kind.plot(actual, outputs, model.classes, plots)
+        best = report[kind.measure]
+        print(
+            f"evaluate  {kind.measure} {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}, naively "
+            f"{best['naive']:.4f}) on {len(test):,} rows of the hold-out"
+        )
 
 
-def hold_out_metrics(actual: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Metrics of the positive class: `actual` is boolean, `probability` 0 to 1, both of length n.
+def judged(
+    kind: Kind, actual: np.ndarray, outputs: np.ndarray, naive: np.ndarray, classes: tuple[str, ...], seed: int
+) -> dict[str, dict[str, float]]:
+    """Of every metric: value, low and high (its 95 % interval), and naive, its value for the naive outputs."""
+    values, naively = (kind.metrics(actual, given, classes) for given in (outputs, naive))
+    ends = intervals(kind, actual, outputs, classes, seed)
+    return {
+        name: {
+            "value": round(value, 6),
+            "low": round(ends[name][0], 6),
+            "high": round(ends[name][1], 6),
+            "naive": round(naively[name], 6),
+        }
+        for name, value in values.items()
+    }
 
-    The decision is taken at 0.5. `baseline_log_loss` is what always answering the base rate would get.
+
+def intervals(
+    kind: Kind, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], seed: int
+) -> dict[str, tuple[float, float]]:
+    """Percentile bootstrap (Efron and Tibshirani 1993) of every metric over the n rows.
+
+    A resample is n draws from at most LARGEST_RESAMPLE rows, as in the bag of little bootstraps (Kleiner, Talwalkar,
+    Sarkar, Jordan 2014) with one bag: a row that is drawn k times gets the weight k.
     """
-    decided = probability >= 0.5
-    base_rate = float(actual.mean())
-    values = {
-        "auc": metrics.roc_auc_score(actual, probability),
-        "average_precision": metrics.average_precision_score(actual, probability),
-        "log_loss": metrics.log_loss(actual, probability),
-        "baseline_log_loss": metrics.log_loss(actual, np.full(len(actual), base_rate)),
-        "brier": metrics.brier_score_loss(actual, probability),
-        "accuracy": metrics.accuracy_score(actual, decided),
-        "precision": metrics.precision_score(actual, decided, zero_division=0.0),
-        "recall": metrics.recall_score(actual, decided),
-        "f1": metrics.f1_score(actual, decided),
-        "base_rate": base_rate,
-        "rows": len(actual),
+    random = np.random.default_rng(seed)
+    rows = len(actual)
+    drawn = np.sort(random.choice(rows, min(rows, LARGEST_RESAMPLE), replace=False))
+    found: dict[str, list[float]] = {}
+    with progress("evaluate", RESAMPLES, " resamples") as bar:
+        for _ in range(RESAMPLES):
+            weights = random.multinomial(rows, np.full(len(drawn), 1 / len(drawn)))
+            taken = drawn[weights > 0]
+            for name, value in kind.metrics(actual[taken], outputs[taken], classes, weights[weights > 0]).items():
+                found.setdefault(name, []).append(value)
+            bar.update()
+    tail = 100 * (1 - CONFIDENCE) / 2
+    return {
+        name: (float(np.nanpercentile(values, tail)), float(np.nanpercentile(values, 100 - tail)))
+        for name, values in found.items()
     }
-    return {name: round(float(value), 6) for name, value in values.items()}
-
-
-def write_plots(actual: np.ndarray, probability: np.ndarray, positive: str, folder: Path) -> None:
-    """CSV for `dvc plots` and one PNG to look at: ROC, calibration and the confusion matrix."""
-    fpr, tpr, _ = metrics.roc_curve(actual, probability)
-    true_rate, predicted_rate = calibration_curve(actual, probability, n_bins=10, strategy="quantile")
-    decided = np.where(probability >= 0.5, positive, f"not {positive}")
-    truth = np.where(actual, positive, f"not {positive}")
-    tables = {
-        "roc": pd.DataFrame({"fpr": fpr, "tpr": tpr}),
-        "calibration": pd.DataFrame({"predicted": predicted_rate, "observed": true_rate}),
-        "confusion": pd.DataFrame({"actual": truth, "predicted": decided}),
-    }
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
-
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    roc, calibration, confusion = figure.subplots(1, 3)
-    roc.plot(fpr, tpr)
-    roc.plot([0, 1], [0, 1], "--", color="grey")
-    roc.set(title=f"ROC, AUC {metrics.auc(fpr, tpr):.3f}", xlabel="false positive rate", ylabel="true positive rate")
-    calibration.plot(predicted_rate, true_rate, "o-")
-    calibration.plot([0, 1], [0, 1], "--", color="grey")
-    calibration.set(title="Calibration", xlabel=f"predicted probability of {positive}", ylabel="observed share")
-    metrics.ConfusionMatrixDisplay.from_predictions(truth, decided, ax=confusion, colorbar=False, cmap="Blues")
-    confusion.set(title="Confusion at 0.5")
-    figure.savefig(folder / "evaluation.png", dpi=110)

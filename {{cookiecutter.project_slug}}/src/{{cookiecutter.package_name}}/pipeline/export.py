@@ -10,17 +10,17 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from .. import governance, registry
+from .. import governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
-from ..models import automl, bundle, onnx_export
+from ..models import answers, automl, bundle, onnx_export
 from ..models.automl import Model
 from . import split
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability that counts as the same answer."""
+"""Largest difference that counts as the same answer: of a probability, or in standard deviations of a number."""
 
 REFERENCE_ROWS = 5000
 
@@ -54,14 +54,15 @@ def write(
     )
     converted, schema, parity = portable(config, model, features, test)
     reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
-    answers = model.predict_proba(reference)[:, -1]
+    watch = answers.of(model.kind).score
+    scores = [watch(outputs) for outputs in model.outputs(reference).tolist()]
     with replacing(target) as folder:
         folder.mkdir()
         onnx.save(converted, folder / bundle.MODEL)
         write_json(folder / bundle.SCHEMA, schema)
         estimator = type(model.estimator).__name__
         write_json(folder / bundle.METADATA, {**origin, "model": estimator, "parity": parity})
-        reference.assign(probability=answers).to_parquet(folder / bundle.REFERENCE, index=False)
+        reference.assign(**{bundle.SCORE: scores}).to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
     return parity
 
@@ -74,14 +75,14 @@ def portable(
     Raises ProjectError, with what was tried, when there is none.
     """
     challenge = challenging(test)
-    expected = model.predict_proba(challenge)
+    expected = model.outputs(challenge)
     tried = []
     for precision in get_args(onnx_export.Precision):
         try:
             converted, columns = onnx_export.export(model, features, precision)
             schema = {
+                "kind": model.kind,
                 "target": config.task.target,
-                "positive": model.positive,
                 "classes": list(model.classes),
                 "columns": columns,
                 "example": as_rows(split.most_complete(test, 1))[0],
@@ -110,13 +111,9 @@ def challenging(test: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(model: onnx.ModelProto, schema: dict[str, Any], rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:
-    """Probabilities and labels of the portable model against `expected` (rows by classes)."""
+    """The outputs of the portable model, and what they decide, against `expected` (rows by outputs)."""
     loaded = bundle.Bundle(model.SerializeToString(), bundle.schema_from(schema), {})
-    answers = loaded.probabilities(as_rows(rows))
-    difference = np.abs(answers - expected).max(axis=1)
-    best, second = np.sort(expected, axis=1)[:, :-3:-1].T
-    decided = best - second > TOLERANCE
-    labels_differ = int((decided & (answers.argmax(axis=1) != expected.argmax(axis=1))).sum())
+    difference, labels_differ = kinds.of(loaded.schema.kind).differences(expected, loaded.outputs(as_rows(rows)))
     return {
         "rows": len(rows),
         "largest_difference": float(difference.max()),

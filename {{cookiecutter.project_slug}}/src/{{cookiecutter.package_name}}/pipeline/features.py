@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import duckdb
 
+from .. import kinds
 from ..config import Task
 from ..errors import ProjectError
 from ..warehouse import columns, count, quoted
 
-MANY_CLASSES = 50
-"""A number with more different values than this is no class."""
+FEW = 50
+"""Whole numbers that all differ, in more rows than this, are numbers of the rows."""
 
 FREE_TEXT = 0.5
 """Text with more different values than this share of its rows names or describes its row."""
@@ -45,7 +46,7 @@ def _useless(connection: duckdb.DuckDBPyConnection, train: str, name: str, kind:
         return "a model cannot learn from a date as it is; make columns of it in sql/"
     if kind == "VARCHAR" and distinct > FREE_TEXT * present and distinct > 2:
         return f"it names its row rather than describing it ({distinct:,} different texts in {present:,} rows)"
-    if kind in ("BIGINT", "HUGEINT", "INTEGER") and distinct == present and present > MANY_CLASSES:
+    if kind in ("BIGINT", "HUGEINT", "INTEGER") and distinct == present and present > FEW:
         return f"it looks like a number of the row ({distinct:,} different in {present:,} rows)"
     return ""
 
@@ -60,13 +61,4 @@ def check_target(connection: duckdb.DuckDBPyConnection, view: str, task: Task, t
         raise ProjectError(
             f"{task.target} is missing in every row of sql/{task.view}.sql, so there is nothing to learn."
         )
-    if types[task.target] not in ("VARCHAR", "BOOLEAN") and distinct > MANY_CLASSES:
-        raise ProjectError(
-            f"task.kind is {task.kind}, but {task.target} is a number with {distinct:,} different values. "
-            f"Make classes of it in sql/{task.view}.sql, such as case when … then 'high' else 'low' end."
-        )
-    if distinct > MANY_CLASSES:
-        raise ProjectError(
-            f"{task.target} has {distinct:,} different values in {present:,} rows; {MANY_CLASSES} classes are the "
-            f"most. Join the rare ones in sql/{task.view}.sql, or name another target in conf/task/."
-        )
+    kinds.of(task.kind).check_target(task, types[task.target], present, distinct)

@@ -9,16 +9,11 @@ from typing import Any
 import pandas as pd
 import yaml
 from matplotlib.figure import Figure
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
-from sklearn.tree import DecisionTreeClassifier
 
-from .. import governance
+from .. import governance, kinds
 from ..config import Config
 from ..errors import ProjectError
+from ..kinds.kind import Kind
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..progress import progress
@@ -40,9 +35,10 @@ def run(config: Config, layout: Layout) -> None:
     """Writes results/leakage/: leakage.json and a picture of what each feature knows alone."""
     with exclusive("leakage", layout), governance.recorded("leakage", layout, layout.splits) as record:
         train = sample(split.read(config, layout, "train"), config.leakage.sample_rows, config.seed)
-        scores = single_feature_scores(train, config.task.target, config.seed)
+        kind = kinds.of(config.task.kind)
+        scores = single_feature_scores(train, config.task.target, kind, config.seed)
         repeated = duplicates(config, layout)
-        leaks = find(train, config.task.target, scores, known_afterwards(layout), config.leakage.max_score)
+        leaks = find(train, config.task.target, kind, scores, known_afterwards(layout), config.leakage.max_score)
         record.facts["leaks"] = [leak.column for leak in leaks]
         with replacing(layout.results / "leakage") as folder:
             folder.mkdir()
@@ -52,9 +48,12 @@ def run(config: Config, layout: Layout) -> None:
                 "test_rows_in_train": repeated,
             }
             write_json(folder / "leakage.json", report)
-            draw(scores, config.leakage.max_score, folder / "leakage.png")
+            draw(scores, kind, config.leakage.max_score, folder / "leakage.png")
     best = next(iter(scores))
-    print(f"leakage   {best} knows most alone: AUC {scores[best]:.3f}; {repeated:,} rows of test are in train too")
+    print(
+        f"leakage   {best} knows most alone: {kind.alone} {scores[best]:.3f}; "
+        f"{repeated:,} rows of test are in train too"
+    )
     if not leaks:
         return
     told = "\n".join(f"  {leak.column}: {leak.reason}" for leak in leaks)
@@ -71,31 +70,15 @@ def sample(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return rows.sample(count, random_state=seed).sort_index() if len(rows) > count else rows
 
 
-def single_feature_scores(rows: pd.DataFrame, target: str, seed: int) -> dict[str, float]:
-    """AUC of a small tree on each feature alone, cross-validated (0.5 = chance, 1 = perfect), best first.
+def single_feature_scores(rows: pd.DataFrame, target: str, kind: Kind, seed: int) -> dict[str, float]:
+    """What a small tree makes of each feature alone, cross-validated: AUC or R² (1 = perfect), best first.
 
-    One class against the rest, averaged, where there are more than two. The idea is that of the predictive power
-    score (Wetschoreck, Krabel, Krishnamurthy 2020).
+    The idea is that of the predictive power score (Wetschoreck, Krabel, Krishnamurthy 2020).
     """
-    answer = rows[target].astype(str)
-    folds = min(FOLDS, int(answer.value_counts().min()))
-    scores = {}
-    for name in progress_over(rows.columns.drop(target)):
-        feature = rows[[name]]
-        if folds < 2:
-            scores[name] = 0.5
-            continue
-        model = make_pipeline(
-            make_column_transformer(
-                (OneHotEncoder(max_categories=50, handle_unknown="ignore"), [name])
-                if feature[name].dtype == object
-                else (SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), [name])
-            ),
-            DecisionTreeClassifier(max_leaf_nodes=32, min_samples_leaf=max(2, len(rows) // 1000), random_state=seed),
-        )
-        cut = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        scored = cross_val_score(model, feature, answer, cv=cut, scoring="roc_auc_ovr", error_score="raise")
-        scores[str(name)] = round(float(scored.mean()), 4)
+    scores = {
+        str(name): round(kind.single_feature_score(rows[[name]], rows[target], FOLDS, seed), 4)
+        for name in progress_over(rows.columns.drop(target))
+    }
     return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
 
@@ -107,18 +90,18 @@ def progress_over(names: pd.Index) -> Any:
 
 
 def find(
-    rows: pd.DataFrame, target: str, scores: dict[str, float], afterwards: list[str], max_score: float
+    rows: pd.DataFrame, target: str, kind: Kind, scores: dict[str, float], afterwards: list[str], max_score: float
 ) -> list[Leak]:
     """Each feature with the gravest reason against it."""
     leaks = []
     for name, score in scores.items():
         if equals(rows[name], rows[target]):
-            leaks.append(Leak(name, f"it is {target} under another name: each value belongs to one class and back"))
+            leaks.append(Leak(name, f"it is {target} under another name: each value belongs to one of its and back"))
         elif score >= 0.9999:
-            leaks.append(Leak(name, f"it orders {target}: alone it separates the classes"))
+            leaks.append(Leak(name, f"it orders {target}: alone it tells it without error"))
         elif score >= max_score:
             leaks.append(
-                Leak(name, f"alone it predicts {target} with an AUC of {score:.3f}, {max_score:g} is the limit")
+                Leak(name, f"alone it predicts {target} with {kind.alone} of {score:.3f}, {max_score:g} is the limit")
             )
         elif name in afterwards:
             leaks.append(Leak(name, "metadata.yaml says that it is known only afterwards"))
@@ -147,13 +130,18 @@ def known_afterwards(layout: Layout) -> list[str]:
     return list((content or {}).get("known_afterwards") or [])
 
 
-def draw(scores: dict[str, float], limit: float, path: Path) -> None:
+def draw(scores: dict[str, float], kind: Kind, limit: float, path: Path) -> None:
     shown = dict(list(scores.items())[:40])
     figure = Figure(figsize=(8, 1 + 0.28 * len(shown)), layout="constrained")
     axes = figure.subplots()
     colours = ["tab:red" if score >= limit else "tab:blue" for score in shown.values()]
-    axes.barh(list(shown)[::-1], [score - 0.5 for score in shown.values()][::-1], left=0.5, color=colours[::-1])
+    known = [score - kind.chance for score in shown.values()]
+    axes.barh(list(shown)[::-1], known[::-1], left=kind.chance, color=colours[::-1])
     axes.axvline(limit, color="tab:red", linestyle="--", label=f"limit {limit:g}")
-    axes.set(xlim=(0.45, 1.01), xlabel="AUC of the feature alone (0.5 = chance)", title="What each feature knows alone")
+    axes.set(
+        xlim=(kind.chance - 0.05, 1.01),
+        xlabel=f"{kind.alone} of the feature alone ({kind.chance:g} = chance)",
+        title="What each feature knows alone",
+    )
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=110)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from .. import governance
+from .. import governance, kinds
 from ..config import Config, Split, Task
 from ..errors import ProjectError
 from ..layout import Layout, replacing, write_json
@@ -40,7 +40,7 @@ def run(config: Config, layout: Layout) -> None:
         total = count(connection, parquet(view))
         rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
         check_leakage(connection, config, folder)
-        check_classes(connection, config.task, folder)
+        kinds.of(config.task.kind).check_parts(connection, config.task, relations(folder))
         left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
         write_json(folder / FEATURES, {"features": left_in, "left_out": left_out})
         for name, number in rows.items():
@@ -60,7 +60,7 @@ def run(config: Config, layout: Layout) -> None:
 def write_parts(
     connection: duckdb.DuckDBPyConnection, path: Path, task: Task, split: Split, seed: int, folder: Path
 ) -> dict[str, int]:
-    """Write `<part>.parquet` in the order of the view at `path`, the target as text; rows of each part.
+    """Write `<part>.parquet` in the order of the view at `path`, the target as its kind wants it; rows of each part.
 
     Raises ProjectError when a part would be empty.
     """
@@ -69,7 +69,8 @@ def write_parts(
     features.check_target(connection, view, task, types)
     boolean = [name for name, kind in types.items() if kind == "BOOLEAN" and name != task.target]
     as_text = [name for name in boolean if count(connection, view, f"{quoted(name)} is null")]
-    replaced = [f"{quoted(name)}::varchar as {quoted(name)}" for name in [task.target, *as_text]]
+    wanted = {task.target: kinds.of(task.kind).target_type, **dict.fromkeys(as_text, "varchar")}
+    replaced = [f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in wanted.items()]
     key = ", ".join(map(quoted, task.key)) or "file_row_number"
     score, stratum = {
         "time": (quoted(task.time or ""), "0"),
@@ -111,12 +112,17 @@ def write_parts(
     return parts
 
 
+def relations(folder: Path) -> dict[str, str]:
+    """Each part as SQL."""
+    return {name: parquet(folder / f"{name}.parquet") for name in PARTS}
+
+
 def check_leakage(connection: duckdb.DuckDBPyConnection, config: Config, folder: Path) -> None:
     """Raises ProjectError when a group is in two parts or, by time, a part reaches into the time of a later one.
 
     No row can be in two parts, since the key of the view is unique and each row has one score.
     """
-    views = {name: parquet(folder / f"{name}.parquet") for name in PARTS}
+    views = relations(folder)
     if config.split.method == "time":
         time = quoted(config.task.time or "")
         for earlier, later in itertools.pairwise(PARTS):
@@ -127,38 +133,6 @@ def check_leakage(connection: duckdb.DuckDBPyConnection, config: Config, folder:
         for one, other in itertools.combinations(PARTS, 2):
             if count(connection, f"(select {group} from {views[one]} intersect select {group} from {views[other]})"):
                 raise ProjectError(f"Leak: {one} and {other} have rows of the same {config.task.group}.")
-
-
-def check_classes(connection: duckdb.DuckDBPyConnection, task: Task, folder: Path) -> None:
-    """Raises ProjectError when a part lacks one of the classes: no model could be trained or judged on it."""
-    classes = {name: class_counts(connection, parquet(folder / f"{name}.parquet"), task.target) for name in PARTS}
-    everywhere = {
-        label: sum(counts.get(label, 0) for counts in classes.values())
-        for counts in classes.values()
-        for label in counts
-    }
-    if task.positive is not None and task.positive not in everywhere:
-        raise ProjectError(
-            f"task.positive is {task.positive!r}, but {task.target} is one of {', '.join(sorted(everywhere))} "
-            "(conf/task/)."
-        )
-    if len(everywhere) < 2:
-        raise ProjectError(
-            f"{task.target} is {next(iter(everywhere))!r} in every row: with one class there is nothing to learn. "
-            "Name another target in conf/task/, or land rows of another class."
-        )
-    for name, counts in classes.items():
-        absent = [f"{label} ({number} in all)" for label, number in everywhere.items() if label not in counts]
-        if absent:
-            raise ProjectError(
-                f"{name} has no row with {task.target} = {', '.join(absent)}; every part needs each class. Join or "
-                "leave out rare classes in sql/, land more data, or try conf/split/stratified.yaml."
-            )
-
-
-def class_counts(connection: duckdb.DuckDBPyConnection, relation: str, target: str) -> dict[str, int]:
-    name = quoted(target)
-    return dict(connection.execute(f"select {name}, count(*) from {relation} group by 1 order by 1").fetchall())
 
 
 def read(config: Config, layout: Layout, part: str) -> pd.DataFrame:

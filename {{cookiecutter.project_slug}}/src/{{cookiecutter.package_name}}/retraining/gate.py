@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
+from .. import kinds
 from ..models.bundle import Bundle
 
 
@@ -20,22 +20,25 @@ class Verdict:
     sentence: str
 
 
-def judge(challenger: float, champion: float | None, min_improvement: float) -> Verdict:
-    """Compare two AUCs of the same hold-out; without a champion the challenger passes."""
+def judge(measure: str, challenger: float, champion: float | None, min_improvement: float) -> Verdict:
+    """Compare two scores of the same hold-out, the greater the better; without a champion the challenger passes."""
     if champion is None:
-        return Verdict(True, f"AUC {challenger:.4f} on the hold-out, and there is no champion that could answer on it")
-    comparison = f"AUC {challenger:.4f} against {champion:.4f} of the champion on the same hold-out"
+        return Verdict(
+            True, f"{measure} {challenger:.4f} on the hold-out, and there is no champion that could answer on it"
+        )
+    comparison = f"{measure} {challenger:.4f} against {champion:.4f} of the champion on the same hold-out"
     if challenger > champion + min_improvement:
         return Verdict(True, comparison)
     return Verdict(False, f"{comparison}; it must be higher by more than {min_improvement:g}")
 
 
-def hold_out_auc(bundle: Bundle, rows: Sequence[Mapping[str, Any]], actual: np.ndarray) -> float | None:
-    """AUC of the positive class on `rows`; None when they lack a column that the model needs.
+def hold_out_score(bundle: Bundle, kind: str, rows: Sequence[Mapping[str, Any]], actual: np.ndarray) -> float | None:
+    """The measure of `kind` on `rows`; None when the model is of another kind or they lack a column that it needs.
 
-    `actual` holds the labels as text, one a row.
+    `actual` holds the targets, one a row.
     """
-    if any(column.name not in rows[0] for column in bundle.schema.columns):
+    schema = bundle.schema
+    if schema.kind != kind or any(column.name not in rows[0] for column in schema.columns):
         return None
-    position = bundle.schema.classes.index(bundle.schema.positive)
-    return float(roc_auc_score(actual == bundle.schema.positive, bundle.probabilities(rows)[:, position]))
+    judged = kinds.of(kind)
+    return judged.metrics(actual, bundle.outputs(rows), schema.classes)[judged.measure]

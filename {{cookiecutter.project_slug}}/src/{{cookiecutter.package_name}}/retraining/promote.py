@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import registry
+from .. import kinds, registry
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
@@ -49,12 +49,13 @@ def judge(config: Config, layout: Layout, champion: registry.Version | None) -> 
     test = split.read(config, layout, "test")
     rows = export.as_rows(test.drop(columns=config.task.target))
     actual = test[config.task.target].to_numpy()
-    challenger_auc = gate.hold_out_auc(bundle.load(layout.bundle), rows, actual)
-    if challenger_auc is None:
+    kind = config.task.kind
+    challenger = gate.hold_out_score(bundle.load(layout.bundle), kind, rows, actual)
+    if challenger is None:
         raise ProjectError("The bundle does not fit the present splits: run `make pipeline` first.")
-    champion_auc = None
+    defender = None
     if champion:
         with tempfile.TemporaryDirectory() as folder:
             defended = bundle.load(registry.download_bundle(layout, champion, Path(folder)))
-        champion_auc = gate.hold_out_auc(defended, rows, actual)
-    return gate.judge(challenger_auc, champion_auc, config.retraining.min_improvement)
+        defender = gate.hold_out_score(defended, kind, rows, actual)
+    return gate.judge(kinds.of(kind).measure, challenger, defender, config.retraining.min_improvement)

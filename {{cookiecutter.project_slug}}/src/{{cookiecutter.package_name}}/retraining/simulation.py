@@ -15,14 +15,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_auc_score
 
-from .. import deployment, landing
+from .. import deployment, kinds, landing
 from ..config import Config, FolderSource
 from ..errors import ProjectError
 from ..layout import PACKAGE, Layout, replacing
-from ..models import bundle
+from ..models import answers, bundle
 from ..pipeline import exploit, format, trust
 from ..pipeline.export import as_rows
 from ..serving import client
@@ -42,18 +42,21 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
             "No month is left to replay: a source of kind folder with {period} in its files brings them (conf/source/)."
         )
     lived = []
+    measure = kinds.of(config.task.kind).measure
     with live_api(layout) as url:
         for period in periods:
             print(f"\nsimulate  {period}", flush=True)
-            version, rows, auc = replay(config, layout, period, url)
-            print(f"predict   {rows:,} rows answered by version {version}, AUC {auc:.4f} once the labels were known")
+            version, rows, score = replay(config, layout, period, url)
+            print(
+                f"predict   {rows:,} rows answered by version {version}, {measure} {score:.4f} once the truth was known"
+            )
             done = loop.run(config, layout)
             lived.append(
                 {
                     "month": period,
                     "rows": rows,
                     "version": version,
-                    "live_auc": round(auc, 4),
+                    f"live_{measure}": round(score, 4),
                     "drifted": ", ".join(column.name for column in done.report.columns if column.drifted) or "none",
                     "retrained": done.decision.retrain,
                     "version_after": done.deployed,
@@ -67,15 +70,16 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
 
 
 def replay(config: Config, layout: Layout, period: str, url: str) -> tuple[str, int, float]:
-    """Send one month through the API; the version that answered, rows, and AUC of its answers."""
+    """Send one month through the API; the version that answered, rows, and the measure of its answers."""
     rows = production_rows(config, layout, period)
     schema = bundle.load(layout.deploy / deployment.required(layout).bundle).schema
-    actual = rows[config.task.target].astype(str) == schema.positive
     asked = as_rows(rows[[column.name for column in schema.columns]])
     batch = min(BATCH, config.serving.max_rows)
-    answers = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]
-    probability = [row["probabilities"][schema.positive] for answer in answers for row in answer["predictions"]]
-    return answers[-1]["model_version"], len(rows), float(roc_auc_score(actual, probability))
+    replies = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]
+    kind, given = kinds.of(schema.kind), answers.of(schema.kind)
+    outputs = np.array([given.outputs(schema, row) for answer in replies for row in answer["predictions"]])
+    score = kind.metrics(rows[config.task.target].to_numpy(), outputs, schema.classes)[kind.measure]
+    return replies[-1]["model_version"], len(rows), score
 
 
 def production_rows(config: Config, layout: Layout, period: str) -> pd.DataFrame:

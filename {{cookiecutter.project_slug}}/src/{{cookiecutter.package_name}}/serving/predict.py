@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, create_model
 
+from ..models.answers import Answers
 from ..models.bundle import Column, Schema
 from . import errors
 from .service import Service
-
-
-class Prediction(BaseModel):
-    """`probability` is the one of `label`; `warnings` name inputs that did not occur in training."""
-
-    prediction_id: str
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    warnings: list[str]
-
-
-class Predictions(BaseModel):
-    model_version: str
-    predictions: list[Prediction]
 
 
 def blueprint(service: Service, max_rows: int) -> APIBlueprint:
@@ -40,15 +25,28 @@ def blueprint(service: Service, max_rows: int) -> APIBlueprint:
 
     def predict(body: Any) -> dict[str, Any]:
         answers = service.predict([row.__dict__ for row in body.rows])
-        return {"model_version": service.version, "predictions": [asdict(answer) for answer in answers]}
+        return {"model_version": service.version, "predictions": answers}
 
     predict.__annotations__["body"] = request_model
     api.post(
         "/predict",
         summary="Predict one or many rows",
-        responses={200: Predictions, 400: errors.Problem, 413: errors.Problem},
+        responses={200: response_of(service.answers), 400: errors.Problem, 413: errors.Problem},
     )(predict)
     return api
+
+
+def response_of(answers: Answers) -> type[BaseModel]:
+    """The pydantic model of an answer: what the kind of model answers, for each row of the request."""
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in answers.fields.items()}
+    prediction = create_model(
+        "Prediction",
+        __doc__=f"{answers.__doc__} `warnings` name inputs that did not occur in training.",
+        prediction_id=(str, ...),
+        **fields,
+        warnings=(list[str], ...),
+    )
+    return create_model("Predictions", model_version=(str, ...), predictions=(list[prediction], ...))  # type: ignore[valid-type]
 
 
 def request_of(schema: Schema, max_rows: int) -> type[BaseModel]:

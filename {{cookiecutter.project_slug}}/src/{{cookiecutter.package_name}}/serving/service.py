@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..models import answers
+from ..models.answers import Answers
 from ..models.bundle import Bundle, Schema
 from ..monitoring.store import Prediction, PredictionLog
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`probability` belongs to `label`; `warnings` name inputs that the model has not seen in training."""
-
-    prediction_id: str
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    warnings: list[str]
 
 
 class Service:
@@ -34,30 +24,33 @@ class Service:
     def schema(self) -> Schema:
         return self._bundle.schema
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[Answer]:
-        """One answer a row, in the order of `rows`. They are in the prediction log when this returns."""
-        probabilities = self._bundle.probabilities(rows)
-        answers = [self._answer(row, values) for row, values in zip(rows, probabilities.tolist(), strict=True)]
-        self._log.append(
-            [
-                Prediction(
-                    prediction_id=answer.prediction_id,
-                    model_version=self.version,
-                    inputs=dict(row),
-                    label=answer.label,
-                    probability=answer.probabilities[self.schema.positive],
-                )
-                for row, answer in zip(rows, answers, strict=True)
-            ]
-        )
-        return answers
+    @property
+    def answers(self) -> Answers:
+        """What an answer of this kind of model holds."""
+        return answers.of(self.schema.kind)
 
-    def _answer(self, row: Mapping[str, Any], probabilities: list[float]) -> Answer:
-        best = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return Answer(
-            prediction_id=uuid.uuid4().hex,
-            label=self.schema.classes[best],
-            probability=probabilities[best],
-            probabilities=dict(zip(self.schema.classes, probabilities, strict=True)),
-            warnings=[f"{name}: {row[name]!r} did not occur in training" for name in self._bundle.unseen(row)],
-        )
+    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One answer a row, in the order of `rows`. They are in the prediction log when this returns.
+
+        Each has `prediction_id`, the fields of `answers`, and `warnings`, which name what the model has not seen in
+        training.
+        """
+        outputs = self._bundle.outputs(rows).tolist()
+        predictions = [
+            Prediction(
+                prediction_id=uuid.uuid4().hex,
+                model_version=self.version,
+                inputs=dict(row),
+                answer=self.answers.answer(self.schema, given),
+                score=self.answers.score(given),
+            )
+            for row, given in zip(rows, outputs, strict=True)
+        ]
+        self._log.append(predictions)
+        return [
+            {"prediction_id": made.prediction_id, **made.answer, "warnings": self._warnings(made.inputs)}
+            for made in predictions
+        ]
+
+    def _warnings(self, row: Mapping[str, Any]) -> list[str]:
+        return [f"{name}: {row[name]!r} did not occur in training" for name in self._bundle.unseen(row)]

@@ -26,9 +26,9 @@ function bar(label, probability) {
 
 function show(body) {
   const prediction = body.predictions[0];
-  const bars = Object.entries(prediction.probabilities).map(([label, p]) => bar(label, p));
+  const bars = Object.entries(prediction.probabilities ?? {}).map(([label, p]) => bar(label, p));
   const warnings = prediction.warnings.map((text) => line("warning", text));
-  answer.replaceChildren(line("label", prediction.label), ...bars, ...warnings);
+  answer.replaceChildren(line("label", prediction.label ?? prediction.value.toPrecision(4)), ...bars, ...warnings);
 }
 
 function refuse(problem) {

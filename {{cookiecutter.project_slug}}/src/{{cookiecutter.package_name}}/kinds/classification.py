@@ -1,0 +1,196 @@
+"""Which of two or more classes?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..config import Task
+from ..errors import ProjectError
+from ..warehouse import quoted
+from .kind import Kind
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+MANY_CLASSES = 50
+"""A target with more different values than this has no classes."""
+
+TOLERANCE = 1e-4
+"""Two probabilities that are closer are the same; so are the labels of a row whose best two are."""
+
+
+class Classification(Kind):
+    experiment = ("pycaret.classification", "ClassificationExperiment")
+    metric = "AUC"
+    measure = "auc"
+    target_type = "varchar"
+    folds: ClassVar[dict[str, str]] = {
+        "time": "timeseries",
+        "random": "kfold",
+        "stratified": "stratifiedkfold",
+        "group": "groupkfold",
+    }
+    blending: ClassVar[dict[str, Any]] = {"method": "soft"}
+    alone = "AUC"
+    chance = 0.5
+
+    def check_target(self, task: Task, kind: str, present: int, distinct: int) -> None:
+        if distinct <= MANY_CLASSES:
+            return
+        if kind in ("VARCHAR", "BOOLEAN"):
+            raise ProjectError(
+                f"{task.target} has {distinct:,} different values in {present:,} rows; {MANY_CLASSES} classes are the "
+                f"most. Join the rare ones in sql/{task.view}.sql, or name another target in conf/task/."
+            )
+        raise ProjectError(
+            f"task.kind is {task.kind}, but {task.target} is a number with {distinct:,} different values. Set "
+            f"kind: regression in conf/task/ (and split: random), or make classes of it in sql/{task.view}.sql, such "
+            "as case when … then 'high' else 'low' end."
+        )
+
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: Task, parts: dict[str, str]) -> None:
+        classes = {name: class_counts(connection, relation, task.target) for name, relation in parts.items()}
+        everywhere = {
+            label: sum(counts.get(label, 0) for counts in classes.values())
+            for counts in classes.values()
+            for label in counts
+        }
+        if task.positive is not None and task.positive not in everywhere:
+            raise ProjectError(
+                f"task.positive is {task.positive!r}, but {task.target} is one of {', '.join(sorted(everywhere))} "
+                "(conf/task/)."
+            )
+        if len(everywhere) < 2:
+            raise ProjectError(
+                f"{task.target} is {next(iter(everywhere))!r} in every row: with one class there is nothing to learn. "
+                "Name another target in conf/task/, or land rows of another class."
+            )
+        for name, counts in classes.items():
+            absent = [f"{label} ({number} in all)" for label, number in everywhere.items() if label not in counts]
+            if absent:
+                raise ProjectError(
+                    f"{name} has no row with {task.target} = {', '.join(absent)}; every part needs each class. Join or "
+                    "leave out rare classes in sql/, land more data, or try conf/split/stratified.yaml."
+                )
+
+    def classes(self, target: pd.Series, positive: str | None) -> tuple[str, ...]:
+        chosen = positive or str(target.value_counts().sort_index().idxmin())
+        return (*sorted(set(target) - {chosen}), chosen)
+
+    def encoded(self, target: pd.Series, classes: tuple[str, ...]) -> pd.Series:
+        """The positive class is the last number, so that PyCaret's precision, recall and F1 are about it."""
+        return target.map({label: number for number, label in enumerate(classes)})
+
+    def refuses(self, candidate: Any) -> str:
+        return "" if hasattr(candidate, "predict_proba") else "it gives no probabilities"
+
+    def outputs(self, pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
+
+    def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
+        from sklearn.model_selection import StratifiedKFold, cross_val_score
+        from sklearn.tree import DecisionTreeClassifier
+
+        from .trees import on_one_feature
+
+        answer = target.astype(str)
+        cut = min(folds, int(answer.value_counts().min()))
+        if cut < 2:
+            return self.chance
+        scores = cross_val_score(
+            on_one_feature(DecisionTreeClassifier, feature, seed),
+            feature,
+            answer,
+            cv=StratifiedKFold(cut, shuffle=True, random_state=seed),
+            scoring="roc_auc_ovr",
+            error_score="raise",
+        )
+        return float(scores.mean())
+
+    def metrics(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
+    ) -> dict[str, float]:
+        """Of the positive class where there are two, else the mean over the classes, each against the rest.
+
+        The class with the greatest probability is the answer. `base_rate` is the share of the positive class.
+        """
+        import pandas as pd
+        from sklearn import metrics
+
+        truth = pd.Categorical(actual, list(classes)).codes
+        members = np.eye(len(classes))[truth]
+        decided = outputs.argmax(axis=1)
+        asked = [1] if len(classes) == 2 else range(len(classes))
+        average = "binary" if len(classes) == 2 else "macro"
+        weighed: Any = {"sample_weight": weights}
+        each: Any = {**weighed, "average": average, "zero_division": 0.0}
+
+        def mean_of(metric: Any) -> float:
+            return float(np.mean([metric(members[:, one], outputs[:, one], **weighed) for one in asked]))
+
+        return {
+            "auc": mean_of(metrics.roc_auc_score),
+            "average_precision": mean_of(metrics.average_precision_score),
+            "log_loss": float(metrics.log_loss(truth, outputs, labels=range(len(classes)), **weighed)),
+            "brier": mean_of(metrics.brier_score_loss),
+            "accuracy": float(metrics.accuracy_score(truth, decided, **weighed)),
+            "precision": float(metrics.precision_score(truth, decided, **each)),
+            "recall": float(metrics.recall_score(truth, decided, **each)),
+            "f1": float(metrics.f1_score(truth, decided, **each)),
+            "base_rate": float(np.average(members[:, -1], weights=weights)),
+        }
+
+    def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:
+        """Always the shares of the classes."""
+        shares = target.value_counts(normalize=True)[list(classes)].to_numpy()
+        return np.tile(shares, (rows, 1))
+
+    def plot(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], folder: Path) -> None:
+        """ROC and calibration of the positive class, or of each where there are more than two; confusion."""
+        import pandas as pd
+        from matplotlib.figure import Figure
+        from sklearn import metrics
+        from sklearn.calibration import calibration_curve
+
+        figure = Figure(figsize=(13, 4), layout="constrained")
+        roc, calibration, confusion = figure.subplots(1, 3)
+        curves: dict[str, list[pd.DataFrame]] = {"roc": [], "calibration": []}
+        for label in classes[-1:] if len(classes) == 2 else classes:
+            member, probability = actual == label, outputs[:, classes.index(label)]
+            fpr, tpr, _ = metrics.roc_curve(member, probability)
+            observed, predicted = calibration_curve(member, probability, n_bins=10, strategy="quantile")
+            roc.plot(fpr, tpr, label=f"{label}, AUC {metrics.auc(fpr, tpr):.3f}")
+            calibration.plot(predicted, observed, "o-", label=label)
+            curves["roc"].append(pd.DataFrame({"fpr": fpr, "tpr": tpr, "class": label}))
+            curves["calibration"].append(pd.DataFrame({"predicted": predicted, "observed": observed, "class": label}))
+        for axes, title, below, left in (
+            (roc, "ROC", "false positive rate", "true positive rate"),
+            (calibration, "Calibration", "predicted probability", "observed share"),
+        ):
+            axes.plot([0, 1], [0, 1], "--", color="grey")
+            axes.set(title=title, xlabel=below, ylabel=left)
+            axes.legend()
+        decided = np.array(classes)[outputs.argmax(axis=1)]
+        metrics.ConfusionMatrixDisplay.from_predictions(
+            actual, decided, labels=list(classes), ax=confusion, colorbar=False, cmap="Blues"
+        )
+        confusion.set(title="Confusion")
+        figure.savefig(folder / "evaluation.png", dpi=110)
+        for name, tables in curves.items():
+            pd.concat(tables).to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
+        pd.DataFrame({"actual": actual, "predicted": decided}).to_csv(folder / "confusion.csv", index=False)
+
+    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+        """The largest difference of a probability; labels count where the best two are further than TOLERANCE apart."""
+        best, second = np.sort(expected, axis=1)[:, :-3:-1].T
+        differ = (best - second > TOLERANCE) & (answers.argmax(axis=1) != expected.argmax(axis=1))
+        return np.abs(answers - expected).max(axis=1), int(differ.sum())
+
+
+def class_counts(connection: duckdb.DuckDBPyConnection, relation: str, target: str) -> dict[str, int]:
+    name = quoted(target)
+    return dict(connection.execute(f"select {name}, count(*) from {relation} group by 1 order by 1").fetchall())
