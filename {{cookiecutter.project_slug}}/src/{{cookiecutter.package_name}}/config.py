@@ -206,17 +206,33 @@ class Engine(Section):
 Models = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class Screening(Section):
+    """Successive halving: all models on `rows`, then one in `factor`, at least `keep`, on `factor` times more."""
+
+    rows: int = Field(ge=100)
+    factor: int = Field(ge=2)
+    keep: int = Field(ge=1)
+
+
 class AutoML(Section):
-    """`models` are PyCaret's short names, for every kind of task or a list for each; `metric` null: the kind's own."""
+    """`models` are PyCaret's short names, for every kind of task or a list for each; `metric` null: the kind's own.
+
+    `setup` and what follows are arguments of PyCaret's functions, checked against their signatures.
+    """
 
     models: Models | dict[str, Models]
     metric: str | None
     folds: int = Field(ge=2)
     budget_minutes: float = Field(gt=0)
-    tune_iterations: int = Field(ge=0)
-    ensemble: Literal["none", "blend"]
+    screening: Screening | None
     sample_rows: int | None = Field(ge=100)
+    improve: tuple[Literal["tune", "blend", "stack", "calibrate"], ...]
     setup: dict[str, Any]
+    compare: dict[str, Any]
+    tune: dict[str, Any]
+    blend: dict[str, Any]
+    stack: dict[str, Any]
+    calibrate: dict[str, Any]
 
     def candidates(self, kind: str) -> tuple[str, ...]:
         """The models to compare for a kind of task."""
@@ -243,7 +259,24 @@ class Retraining(Section):
     min_new_predictions: int = Field(ge=1)
     max_drifted_share: float = Field(ge=0, le=1)
     drift_retrains: bool
+
+
+class Evaluation(Section):
+    """`slices` are the features by which the hold-out is cut to find where a model fails; null: all."""
+
+    slices: tuple[Name, ...] | None
+    min_slice_rows: int = Field(ge=2)
+    significance: float = Field(gt=0, lt=1)
+
+
+class Gate(Section):
+    """`floor` and `min_improvement` are of the measure of the task: AUC or R²."""
+
+    floor: float | None
+    max_latency_ms: float = Field(gt=0)
     min_improvement: float = Field(ge=0)
+    confidence: float = Field(gt=0.5, lt=1)
+    min_rows: int = Field(ge=1)
 
 
 class Config(Section):
@@ -259,6 +292,8 @@ class Config(Section):
     serving: Serving
     monitoring: Monitoring
     retraining: Retraining
+    evaluation: Evaluation
+    gate: Gate
     seed: int = Field(ge=0)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import resource
@@ -21,6 +22,7 @@ from .landing import MANIFEST, feed
 from .layout import Layout
 
 RUNS = "runs.jsonl"
+DECISIONS = "decisions.jsonl"
 COUNTS = ("rows_in", "rows_out", "quarantined", "duplicates")
 
 
@@ -67,6 +69,21 @@ def recorded(step: str, layout: Layout, *reads: Path) -> Iterator[Record]:
             log.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
+def decided(layout: Layout, decision: str, *, version: str | None, why: str, **facts: Any) -> None:
+    """Append a line to the audit trail: what was decided on a version of the model, when, by whom and why."""
+    entry = {
+        "decision": decision,
+        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "who": _user(layout),
+        "version": version,
+        "why": why,
+        **facts,
+    }
+    layout.results.mkdir(exist_ok=True)
+    with (layout.results / DECISIONS).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
 def runs(layout: Layout) -> list[dict[str, Any]]:
     """The run log, oldest first; a line that a killed process has left unfinished is passed over."""
     path = layout.governance / RUNS
@@ -110,6 +127,16 @@ def git_revision(layout: Layout) -> str:
     except (OSError, subprocess.CalledProcessError):
         return "none"
     return described.stdout.strip()
+
+
+def _user(layout: Layout) -> str:
+    """As git knows the user, else by the name of the account."""
+    try:
+        asked = ["git", "config", "user.name"]
+        told = subprocess.run(asked, cwd=layout.root, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        told = ""
+    return told or getpass.getuser()
 
 
 def dvc_hashes(layout: Layout) -> dict[str, str]:

@@ -84,6 +84,7 @@ def log_evaluation(layout: Layout, run_id: str, metrics: Mapping[str, float]) ->
     with mlflow.start_run(run_id=run_id):
         mlflow.log_metrics({f"holdout_{name}": value for name, value in metrics.items()})
         mlflow.log_artifacts(str(layout.results / "plots"), "plots")
+        mlflow.log_artifact(str(layout.results / "model_card.md"))
         mlflow.log_artifacts(str(layout.bundle), "bundle")
 
 

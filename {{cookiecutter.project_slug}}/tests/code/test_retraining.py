@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
+
+from {{ cookiecutter.package_name }} import kinds
 from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.retraining.gate import judge
+from {{ cookiecutter.package_name }}.retraining import gate
 from {{ cookiecutter.package_name }}.retraining.triggers import State, decide
 
 
@@ -31,9 +34,44 @@ def test_drift_alone_alerts_and_retrains_only_if_the_policy_says_so(smoke: Confi
     assert decide(state, smoke.retraining.model_copy(update={"drift_retrains": True})).retrain
 
 
-def test_the_gate_lets_only_a_better_model_pass() -> None:
-    assert judge("auc", 0.70, None, 0.0).passes
-    assert judge("auc", 0.71, 0.70, 0.0).passes
-    assert not judge("auc", 0.70, 0.70, 0.0).passes
-    assert not judge("auc", 0.71, 0.70, 0.02).passes
-    assert judge("auc", 0.70, 0.71, 0.0).sentence.startswith("auc 0.7000 against 0.7100 of the champion")
+ACTUAL = np.array(["no", "yes"] * 100)
+KNOWS = np.where(ACTUAL == "yes", 0.8, 0.2) + np.linspace(-0.35, 0.35, 200)
+GUESSES = np.linspace(0, 1, 200)[::-1]
+
+
+def outcome(smoke: Config, challenger: np.ndarray, champion: np.ndarray | None, **policy: object) -> gate.Verdict:
+    first = both(challenger)
+    second = None if champion is None else both(champion)
+    changed = smoke.gate.model_copy(update=policy)
+    return gate.judge(changed, kinds.of("classification"), ACTUAL, first, second, ("no", "yes"), 7)
+
+
+def both(positive: np.ndarray) -> np.ndarray:
+    """The probabilities of no and yes."""
+    probability = positive.clip(0, 1)
+    return np.column_stack([1 - probability, probability])
+
+
+def test_only_a_model_that_is_surely_better_takes_the_place_of_the_champion(smoke: Config) -> None:
+    assert outcome(smoke, GUESSES, None).outcome == "Promoted"
+    better = outcome(smoke, KNOWS, GUESSES)
+    assert better.outcome == "Promoted"
+    assert 0.3 < (better.low or 0) < (better.difference or 0) < (better.high or 0) < 0.7
+    assert outcome(smoke, GUESSES, KNOWS).outcome == "Rejected"
+    assert "must be higher by more than 0" in outcome(smoke, KNOWS, KNOWS).sentence
+    assert outcome(smoke, KNOWS, GUESSES, min_improvement=0.9).outcome == "Rejected"
+    noise = KNOWS + np.sin(np.arange(200)) / 5
+    assert outcome(smoke, noise, KNOWS + np.cos(np.arange(200)) / 5).outcome == "Inconclusive"
+    assert "1,000 rows are needed" in outcome(smoke, KNOWS, GUESSES, min_rows=1000).sentence
+
+
+def test_the_gate_names_every_condition_that_is_not_met(smoke: Config) -> None:
+    kind = kinds.of("classification")
+    report = {"auc": {"value": 0.7, "low": 0.6, "high": 0.8, "naive": 0.5}}
+    parity = {"same": True, "largest_difference": 1e-9}
+    assert all(check.passes for check in gate.checks(smoke.gate, kind, report, parity, [], 0.1))
+    high = smoke.gate.model_copy(update={"floor": 0.75})
+    found = gate.checks(high, kind, report, {**parity, "same": False}, ["arr_delay"], 500.0)
+    assert [check.name for check in found if not check.passes] == ["floor", "leakage", "parity", "latency"]
+    weak = {"auc": {**report["auc"], "low": 0.49}}
+    assert not gate.checks(smoke.gate, kind, weak, parity, [], 0.1)[0].passes

@@ -30,6 +30,10 @@ def test_penguins_become_a_champion_that_is_deployed(
     assert leaderboard["id"].tolist() == ["dt"]
     assert 0.5 < metrics["auc"] < 1
 
+    card = (prepared.results / "model_card.md").read_text(encoding="utf-8")
+    assert f"| auc | {metrics['auc']:.4f} |" in card
+    assert "None of 0 slices" in card  # each has fewer than evaluation.min_slice_rows
+
     first, again = promote.run(smoke, prepared), promote.run(smoke, prepared)
     assert (first.version, first.promoted) == ("1", True)
     assert "is the champion already" in again.sentence
@@ -40,7 +44,14 @@ def test_penguins_become_a_champion_that_is_deployed(
     export.run(smoke, prepared)
     second = promote.run(smoke, prepared)
     assert (second.version, second.promoted) == ("2", False)
-    assert "must be higher" in second.sentence
+    assert "Rejected: version 2 stays challenger" in second.sentence
+
+    with pytest.raises(ProjectError, match="no previous champion"):
+        promote.rollback(prepared)
+    registry.promote(prepared, registry.Version("2", "", ()))
+    assert promote.rollback(prepared) == "1"
+    trail = (prepared.results / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["decision"] for line in trail] == ["Promoted", "Rejected", "Rolled back"]
 
     made = deploy.run(prepared)
     assert made.version == "1"

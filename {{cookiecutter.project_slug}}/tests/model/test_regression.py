@@ -41,25 +41,28 @@ def parts(numbers: Layout, weigh: Config) -> dict[str, pd.DataFrame]:
     return {part: split.read(weigh, numbers, part) for part in split.PARTS}
 
 
-def searched(weigh: Config, parts: dict[str, pd.DataFrame], *models: str, ensemble: str = "none") -> automl.Model:
-    settings = weigh.automl.model_copy(update={"models": models, "ensemble": ensemble})
+def searched(
+    weigh: Config, parts: dict[str, pd.DataFrame], *models: str, improve: tuple[str, ...] = ()
+) -> automl.Model:
+    settings = weigh.automl.model_copy(update={"models": models, "improve": improve})
     return search(weigh.model_copy(update={"automl": settings}), parts).model
 
 
 @pytest.mark.parametrize(
-    ("models", "ensemble"),
+    ("models", "improve"),
     [
-        (["lr"], "none"),
-        (["rf"], "none"),
-        (["gbr"], "none"),
-        (["lightgbm"], "none"),
-        (["lr", "rf", "lightgbm"], "blend"),
+        (["lr"], ()),
+        (["rf"], ()),
+        (["gbr"], ()),
+        (["lightgbm"], ()),
+        (["lr", "rf", "lightgbm"], ("blend",)),
+        (["lr", "rf"], ("stack",)),
     ],
 )
 def test_the_portable_model_gives_the_same_numbers(
-    models: list[str], ensemble: str, weigh: Config, parts: dict[str, pd.DataFrame]
+    models: list[str], improve: tuple[str, ...], weigh: Config, parts: dict[str, pd.DataFrame]
 ) -> None:
-    model = searched(weigh, parts, *models, ensemble=ensemble)
+    model = searched(weigh, parts, *models, improve=improve)
     rows = {part: frame.drop(columns="body_mass_g") for part, frame in parts.items()}
     _, schema, parity = export.portable(weigh, model, pd.concat([rows["train"], rows["validation"]]), rows["test"])
     assert schema["kind"] == "regression"

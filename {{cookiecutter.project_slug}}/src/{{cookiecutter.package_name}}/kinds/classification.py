@@ -35,6 +35,7 @@ class Classification(Kind):
         "group": "groupkfold",
     }
     blending: ClassVar[dict[str, Any]] = {"method": "soft"}
+    loss = "log loss"
     alone = "AUC"
     chance = 0.5
 
@@ -143,6 +144,14 @@ class Classification(Kind):
             "f1": float(metrics.f1_score(truth, decided, **each)),
             "base_rate": float(np.average(members[:, -1], weights=weights)),
         }
+
+    def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+        """Minus the logarithm of the probability of what was true."""
+        import pandas as pd
+
+        truth = pd.Categorical(actual, list(classes)).codes
+        told = np.clip(outputs[np.arange(len(truth)), truth], 1e-15, 1)
+        return np.asarray(-np.log(told))
 
     def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:
         """Always the shares of the classes."""

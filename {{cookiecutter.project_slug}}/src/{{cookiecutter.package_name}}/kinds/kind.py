@@ -40,6 +40,9 @@ class Kind(ABC):
     blending: ClassVar[dict[str, Any]] = {}
     """Arguments of PyCaret's blend_models."""
 
+    loss: ClassVar[str]
+    """What `losses` measures, for people."""
+
     alone: ClassVar[str]
     """What one feature alone is scored by, to find leaks: the name of the measure."""
 
@@ -79,6 +82,10 @@ class Kind(ABC):
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
     ) -> dict[str, float]:
         """Hold-out metrics by name."""
+
+    @abstractmethod
+    def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+        """How wrong each row is: `loss` says by what."""
 
     @abstractmethod
     def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:

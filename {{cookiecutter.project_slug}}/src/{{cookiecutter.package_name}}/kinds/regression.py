@@ -31,6 +31,7 @@ class Regression(Kind):
         "stratified": "kfold",
         "group": "groupkfold",
     }
+    loss = "absolute error"
     alone = "R²"
     chance = 0.0
 
@@ -98,6 +99,9 @@ class Regression(Kind):
             "median_error": float(metrics.median_absolute_error(actual, predicted, **weighed)),
             "bias": float(np.average(predicted - actual, weights=weights)),
         }
+
+    def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+        return np.asarray(np.abs(actual - outputs[:, 0]))
 
     def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:
         """Always the mean."""

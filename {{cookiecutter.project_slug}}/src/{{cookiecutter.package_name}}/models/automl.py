@@ -5,9 +5,13 @@ Importing this module is cheap; PyCaret itself (several seconds) is imported by 
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
+import math
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +21,24 @@ import numpy as np
 import pandas as pd
 
 from .. import kinds
-from ..config import AutoML, Task
+from ..config import AutoML, Screening, Task
 from ..errors import ProjectError
 from ..kinds.kind import Kind
+from .budget import Budget, BudgetSpentError
 
 ALWAYS = {"html": False, "verbose": False, "system_log": False, "log_experiment": False, "memory": False, "n_jobs": 1}
+THREADED = ("rf", "et")
+"""Models that are fitted by one thread a processor, with the same result. All else runs on one: PyCaret's processes
+for the folds and the threads of LightGBM get into each other's way, and can take a hundred times as long."""
+
 BLENDED = 3
+"""Models that are blended or stacked: the best ones."""
+
+ALONE = ("tune", "calibrate")
+"""Steps that improve one model; the others join several."""
+
+COMPARING, IMPROVING = 0.8, 0.95
+"""Shares of the budget: the rest is for fitting the best model on everything."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +85,8 @@ class Model:
 class Search:
     """What a search found.
 
-    `model` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first,
-    with PyCaret's cross-validation metrics and `seconds`.
+    `model` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first, with the `rows` of
+    the last round that it was in, PyCaret's cross-validation metrics there and `seconds`.
     """
 
     model: Model
@@ -90,29 +106,60 @@ def search(
     """Compare the configured models, improve the best, fit it on everything.
 
     `train` and `validation` hold features and target; `method` says how they were split, and `groups` the group
-    of each row of `train` where that was by group. Same rows, configuration and seed give the same
-    result. Raises ProjectError for an unknown model, metric or argument of setup, and when no model could be fitted.
+    of each row of `train` where that was by group. Same rows, configuration and seed give the same result, as long as
+    the budget suffices. Raises ProjectError for an unknown model, metric or argument, and when no model could be
+    fitted.
     """
+    budget = Budget(config.budget_minutes)
     if config.sample_rows and config.sample_rows < len(train):
-        train = train.sample(config.sample_rows, random_state=seed).sort_index()
-        groups = None if groups is None else groups[train.index]
+        train, groups = _sampled(train, groups, config.sample_rows, seed)
     kind = kinds.of(task.kind)
     classes = kind.classes(train[task.target], task.positive)
     train, validation = (
         rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
     )
-    experiment = _experiment(config, task, train, validation, seed, method, groups)
     metric = config.metric or kind.metric
-    fitted, leaderboard = _compare(experiment, config, config.candidates(task.kind), kind, metric)
-    best = fitted[leaderboard["id"].iloc[0]]
-    if config.tune_iterations:
-        print(f"train     tuning {leaderboard['name'].iloc[0]}, {config.tune_iterations} candidates", flush=True)
-        best = experiment.tune_model(
-            best, n_iter=config.tune_iterations, optimize=metric, choose_better=True, verbose=False
-        )
-    if config.ensemble == "blend":
-        best = _blend(experiment, kind, metric, best, [fitted[name] for name in leaderboard["id"][1:BLENDED]])
-    return Search(_fitted(experiment, best, task.kind, classes), leaderboard)
+    candidates = config.candidates(task.kind)
+    standings: dict[str, dict[str, Any]] = {}
+    compared: Compared | None = None
+    sizes = rungs(len(train), len(candidates), config.screening)
+    for number, rows in enumerate(sizes, start=1):
+        if len(sizes) > 1:
+            print(f"train     round {number} of {len(sizes)}: {len(candidates)} models on {rows:,} rows", flush=True)
+        experiment = _experiment(config, task, *_sampled(train, groups, rows, seed), validation, seed, method)
+        found = _compare(experiment, config, candidates, metric, budget, kind)
+        if not found.rows:
+            break
+        standings |= {row["id"]: {**row, "rows": rows} for row in found.rows}
+        compared = found
+        candidates = tuple(row["id"] for row in found.rows)[: survivors(len(found.rows), config.screening)]
+    if compared is None:
+        raise ProjectError(f"None of the models {', '.join(candidates)} could be fitted; the reasons are above.")
+    fitted_on = compared.rows[0]["rows"] = standings[compared.rows[0]["id"]]["rows"]
+    if fitted_on < len(train):
+        print(f"train     the budget did not suffice for all rows: the model is fitted on {fitted_on:,}", flush=True)
+    best = _improved(compared, config, kind, metric, budget)
+    leaderboard = _ranked(list(standings.values()), metric, compared.greater_is_better)
+    return Search(_fitted(compared.experiment, best, task.kind, classes), pd.DataFrame(leaderboard))
+
+
+def rungs(rows: int, candidates: int, screening: Screening | None) -> list[int]:
+    """Rows of each round of successive halving (Jamieson and Talwalkar 2016); the last one has all of them.
+
+    Each round has `factor` times the rows of the one before, and `survivors` of its candidates.
+    """
+    sizes = []
+    size = screening.rows if screening else rows
+    while screening and candidates > screening.keep and size * screening.factor <= rows:
+        sizes.append(size)
+        size *= screening.factor
+        candidates = survivors(candidates, screening)
+    return [*sizes, rows]
+
+
+def survivors(candidates: int, screening: Screening | None) -> int:
+    """How many of so many candidates are in the next round."""
+    return max(screening.keep, math.ceil(candidates / screening.factor)) if screening else candidates
 
 
 def save(model: Model, path: Path) -> None:
@@ -147,20 +194,31 @@ def _fitted(experiment: Any, best: Any, kind: str, classes: tuple[str, ...]) -> 
     return Model(kind, experiment.finalize_model(best), classes, dtypes)
 
 
+def _sampled(
+    train: pd.DataFrame, groups: pd.Series | None, rows: int, seed: int
+) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Seeded rows in the order of `train`."""
+    if rows >= len(train):
+        return train, groups
+    drawn = train.sample(rows, random_state=seed).sort_index()
+    return drawn, None if groups is None else groups[drawn.index]
+
+
 def _experiment(
     config: AutoML,
     task: Task,
     train: pd.DataFrame,
+    groups: pd.Series | None,
     validation: pd.DataFrame,
     seed: int,
     method: str,
-    groups: pd.Series | None,
 ) -> Any:
     _without_log_file()
     kind = kinds.of(task.kind)
     module, name = kind.experiment
     experiment = getattr(importlib.import_module(module), name)()
-    arguments = {
+    decided = {
+        "data": train,
         "target": task.target,
         "test_data": validation,
         "index": False,
@@ -172,11 +230,9 @@ def _experiment(
         "data_split_shuffle": False,
         **ALWAYS,
     }
-    clash = sorted(set(arguments) & set(config.setup))
-    if clash:
-        raise ProjectError(f"automl.setup must not set {', '.join(clash)}: other keys of conf/ decide that.")
+    given = checked(experiment.setup, config.setup, decided, "automl.setup")
     try:
-        experiment.setup(data=train, **arguments, **config.setup)
+        experiment.setup(**decided, **given)
     except (TypeError, ValueError) as error:
         raise ProjectError(f"PyCaret refuses automl.setup (conf/automl/): {error}") from error
     known = list(experiment.models(internal=True).index)
@@ -194,22 +250,55 @@ def _experiment(
     return experiment
 
 
+def checked(function: Any, given: Mapping[str, Any], decided: Iterable[str], where: str) -> dict[str, Any]:
+    """`given`, once PyCaret's function takes each of its arguments and none is decided elsewhere."""
+    clash = sorted(set(decided) & set(given))
+    if clash:
+        raise ProjectError(f"{where} must not set {', '.join(clash)}: other keys of conf/ decide that.")
+    known = [name for name in inspect.signature(function).parameters if name not in decided]
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ProjectError(
+                f"{where}: PyCaret's {function.__name__} has no argument {name} (conf/automl/). "
+                + (f"Did you mean {close[0]}?" if close else f"It has {', '.join(known)}.")
+            )
+    return dict(given)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The models that could be fitted in one experiment, best first: `rows` are their lines of the leaderboard."""
+
+    experiment: Any
+    fitted: dict[str, Any]
+    rows: list[dict[str, Any]]
+    greater_is_better: bool
+
+
 def _compare(
-    experiment: Any, config: AutoML, candidates: tuple[str, ...], kind: Kind, metric: str
-) -> tuple[dict[str, Any], pd.DataFrame]:
+    experiment: Any, config: AutoML, candidates: tuple[str, ...], metric: str, budget: Budget, kind: Kind
+) -> Compared:
     """Cross-validate one model after the other until the budget is spent; a model that fails is reported."""
-    fitted: dict[str, Any] = {}
-    rows = []
+    given = checked(
+        experiment.create_model, config.compare, ("estimator", "refit", "verbose", "kwargs"), "automl.compare"
+    )
+    greater_is_better = bool(experiment.get_metrics().set_index("Display Name")["Greater is Better"][metric])
     names = experiment.models(internal=True)["Name"]
-    deadline = time.monotonic() + 60 * config.budget_minutes
+    fitted: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
     for position, model in enumerate(candidates, start=1):
-        if fitted and time.monotonic() > deadline:
-            left_out = ", ".join(candidates[position - 1 :])
-            print(f"train     the budget of {config.budget_minutes} min is spent, left out: {left_out}")
-            break
         began = time.monotonic()
         try:
-            candidate = experiment.create_model(model, verbose=False)
+            with budget.enforced(COMPARING):
+                # fitted on everything is what is chosen in the end, and only that
+                threads = {"n_jobs": os.cpu_count()} if model in THREADED else {}
+                candidate = experiment.create_model(model, refit=False, verbose=False, **given, **threads)
+                metrics = experiment.pull().loc["Mean"]
+        except BudgetSpentError:
+            left_out = ", ".join(candidates[position - 1 :])
+            print(f"train     the budget of {config.budget_minutes:g} min is spent, left out: {left_out}", flush=True)
+            break
         except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
             print(f"train     {names[model]} failed and is left out: {error}", flush=True)
             continue
@@ -217,19 +306,42 @@ def _compare(
             print(f"train     {names[model]} is left out: {reason}", flush=True)
             continue
         fitted[model] = candidate
-        metrics = experiment.pull().loc["Mean"]
-        rows.append({"id": model, "name": names[model], **metrics, "seconds": round(time.monotonic() - began, 2)})
-        score = f"{metric} {metrics[metric]:.4f}"
-        print(f"train     {position}/{len(candidates)} {names[model]:<32} {score}", flush=True)
-    if not fitted:
-        raise ProjectError(f"None of the models {', '.join(candidates)} could be fitted; the reasons are above.")
-    greater_is_better = experiment.get_metrics().set_index("Display Name")["Greater is Better"][metric]
-    leaderboard = pd.DataFrame(rows).sort_values(metric, ascending=not greater_is_better, kind="stable")
-    return fitted, leaderboard.reset_index(drop=True)
+        seconds = round(time.monotonic() - began, 2)
+        rows.append({"id": model, "name": names[model], "rows": 0, **metrics, "seconds": seconds})
+        best = _ranked(rows, metric, greater_is_better)[0]
+        print(
+            f"train     {position}/{len(candidates)} {names[model]:<32} {metric} {metrics[metric]:.4f}, "
+            f"best so far {best['name']} {best[metric]:.4f}",
+            flush=True,
+        )
+    return Compared(experiment, fitted, _ranked(rows, metric, greater_is_better), greater_is_better)
 
 
-def _blend(experiment: Any, kind: Kind, metric: str, best: Any, others: list[Any]) -> Any:
-    if not others:
-        return best
-    print(f"train     blending {1 + len(others)} models", flush=True)
-    return experiment.blend_models([best, *others], optimize=metric, choose_better=True, verbose=False, **kind.blending)
+def _ranked(rows: list[dict[str, Any]], metric: str, greater_is_better: bool) -> list[dict[str, Any]]:
+    """Those that were compared on more rows first, then by the metric."""
+    return sorted(rows, key=lambda row: (-row["rows"], -row[metric] if greater_is_better else row[metric]))
+
+
+def _improved(compared: Compared, config: AutoML, kind: Kind, metric: str, budget: Budget) -> Any:
+    """The best model after each step of automl.improve, as far as the budget goes."""
+    experiment = compared.experiment
+    best, *others = (compared.fitted[row["id"]] for row in compared.rows[:BLENDED])
+    for step in config.improve:
+        improve = getattr(experiment, f"{step}_model" if step in ALONE else f"{step}_models", None)
+        if improve is None:
+            raise ProjectError(f"automl.improve: PyCaret cannot {step} for a task of this kind.")
+        given = checked(improve, getattr(config, step), ("estimator", "estimator_list", "verbose"), f"automl.{step}")
+        usual = {"optimize": metric, "choose_better": True, **(kind.blending if step == "blend" else {})}
+        known = inspect.signature(improve).parameters
+        arguments = {**{name: value for name, value in usual.items() if name in known}, **given, "verbose": False}
+        if step not in ALONE and not others:
+            print(f"train     nothing to {step}: there is one model", flush=True)
+            continue
+        print(f"train     {step}: {type(best).__name__}", flush=True)
+        try:
+            with budget.enforced(IMPROVING):
+                best = improve(best if step in ALONE else [best, *others], **arguments)
+        except BudgetSpentError:
+            print(f"train     the budget of {config.budget_minutes:g} min is spent before {step} was done", flush=True)
+            break
+    return best

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from .. import governance, kinds
@@ -11,28 +13,27 @@ from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..models import automl
 from ..progress import progress
-from . import split
-
-RESAMPLES = 200
-LARGEST_RESAMPLE = 20_000
-"""Rows that are drawn from; of a larger hold-out a seeded sample, its rows weighted so that they stand for all."""
+from ..resampling import RESAMPLES, interval, resamples
+from . import slices, split
 
 CONFIDENCE = 0.95
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Writes results/metrics.json, results/evaluation.json with intervals and a naive baseline, and results/plots."""
+    """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json and plots/ into results/."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
         train, test = split.read(config, layout, "train"), split.read(config, layout, "test")
         model = automl.load(layout.trained / "model.joblib")
         kind = kinds.of(model.kind)
-        actual = test[config.task.target].to_numpy()
-        outputs = model.outputs(test.drop(columns=config.task.target))
+        actual, rows = test[config.task.target].to_numpy(), test.drop(columns=config.task.target)
+        outputs = model.outputs(rows)
         naive = kind.naive(train[config.task.target], model.classes, len(test))
         report = judged(kind, actual, outputs, naive, model.classes, config.seed)
         metrics = {name: found["value"] for name, found in report.items()}
         write_json(layout.results / "metrics.json", {**metrics, "rows": len(test)})
         write_json(layout.results / "evaluation.json", report)
+        found = slices.find(rows, kind.losses(actual, outputs, model.classes), config.evaluation)
+        write_json(layout.results / "slices.json", [asdict(one) for one in found])
         with replacing(layout.results / "plots") as plots:
             plots.mkdir()
             kind.plot(actual, outputs, model.classes, plots)
@@ -41,6 +42,9 @@ def run(config: Config, layout: Layout) -> None:
             f"evaluate  {kind.measure} {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}, naively "
             f"{best['naive']:.4f}) on {len(test):,} rows of the hold-out"
         )
+        worse = [f"{one.column} = {one.value}" for one in found if one.worse]
+        told = f": {', '.join(worse[:3])}" if worse else ""
+        print(f"evaluate  surely worse in {len(worse)} of {len(found)} slices{told}")
 
 
 def judged(
@@ -63,24 +67,11 @@ def judged(
 def intervals(
     kind: Kind, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Percentile bootstrap (Efron and Tibshirani 1993) of every metric over the n rows.
-
-    A resample is n draws from at most LARGEST_RESAMPLE rows, as in the bag of little bootstraps (Kleiner, Talwalkar,
-    Sarkar, Jordan 2014) with one bag: a row that is drawn k times gets the weight k.
-    """
-    random = np.random.default_rng(seed)
-    rows = len(actual)
-    drawn = np.sort(random.choice(rows, min(rows, LARGEST_RESAMPLE), replace=False))
+    """The bootstrap interval of every metric."""
     found: dict[str, list[float]] = {}
     with progress("evaluate", RESAMPLES, " resamples") as bar:
-        for _ in range(RESAMPLES):
-            weights = random.multinomial(rows, np.full(len(drawn), 1 / len(drawn)))
-            taken = drawn[weights > 0]
-            for name, value in kind.metrics(actual[taken], outputs[taken], classes, weights[weights > 0]).items():
+        for taken, weights in resamples(len(actual), seed):
+            for name, value in kind.metrics(actual[taken], outputs[taken], classes, weights).items():
                 found.setdefault(name, []).append(value)
             bar.update()
-    tail = 100 * (1 - CONFIDENCE) / 2
-    return {
-        name: (float(np.nanpercentile(values, tail)), float(np.nanpercentile(values, 100 - tail)))
-        for name, values in found.items()
-    }
+    return {name: interval(values, CONFIDENCE) for name, values in found.items()}

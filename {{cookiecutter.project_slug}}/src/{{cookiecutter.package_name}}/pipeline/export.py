@@ -17,7 +17,7 @@ from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..models import answers, automl, bundle, onnx_export
 from ..models.automl import Model
-from . import split
+from . import card, split
 
 TOLERANCE = 1e-4
 """Largest difference that counts as the same answer: of a probability, or in standard deviations of a number."""
@@ -34,6 +34,8 @@ def run(config: Config, layout: Layout) -> None:
         origin = {"run_id": run_id, "git_revision": governance.git_revision(layout), "metrics": metrics}
         parity = write(config, model, parts, origin, layout.bundle)
         write_json(layout.results / "parity.json", parity)
+        trained_on = len(parts["train"]) + len(parts["validation"])
+        card.write(config, layout, type(model.estimator).__name__, trained_on, parity)
         registry.log_evaluation(layout, run_id, metrics)
         print(
             f"export    bundle accepted: {parity['rows']:,} rows, largest difference {parity['largest_difference']:.1e}"

@@ -1,44 +1,130 @@
-"""Is the challenger better than the champion? Both are scored on the same hold-out."""
+"""May a challenger come in, and is it better than the champion? Both are asked on the same newest hold-out."""
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from .. import kinds
+from ..config import Gate
+from ..kinds.kind import Kind
 from ..models.bundle import Bundle
+from ..resampling import interval, resamples
+
+Outcome = Literal["Promoted", "Rejected", "Inconclusive"]
+ASKED = 50
+"""Single rows by which the latency is measured."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of coming in at all; `told` says what was found."""
+
+    name: str
+    passes: bool
+    told: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`sentence` says what was compared and why it passes or does not."""
+    """`sentence` says what was compared; `difference` of the measure, with its interval, is None without a champion."""
 
-    passes: bool
+    outcome: Outcome
     sentence: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def numbers(self) -> dict[str, float | None]:
+        return {name: value for name, value in asdict(self).items() if name in ("difference", "low", "high")}
 
 
-def judge(measure: str, challenger: float, champion: float | None, min_improvement: float) -> Verdict:
-    """Compare two scores of the same hold-out, the greater the better; without a champion the challenger passes."""
+def checks(
+    policy: Gate,
+    kind: Kind,
+    evaluation: Mapping[str, Mapping[str, float]],
+    parity: Mapping[str, Any],
+    leaks: Sequence[str],
+    milliseconds: float,
+) -> list[Check]:
+    """What the reports of the last pipeline say: floor, `leaks` that count, parity and latency of the bundle."""
+    found = evaluation[kind.measure]
+    if policy.floor is None:
+        floor = Check(
+            "better than naive",
+            found["low"] > found["naive"],
+            f"{kind.measure} {found['value']:.4f}, at least {found['low']:.4f}, naively {found['naive']:.4f}",
+        )
+    else:
+        told = f"{kind.measure} {found['value']:.4f}, gate.floor is {policy.floor:g}"
+        floor = Check("floor", found["value"] >= policy.floor, told)
+    return [
+        floor,
+        Check("leakage", not leaks, f"leaks: {', '.join(leaks) or 'none'}"),
+        Check("parity", bool(parity["same"]), f"the bundle is off by up to {parity['largest_difference']:.1e}"),
+        Check(
+            "latency",
+            milliseconds <= policy.max_latency_ms,
+            f"{milliseconds:.2f} ms a row, {policy.max_latency_ms:g} ms may",
+        ),
+    ]
+
+
+def latency(bundle: Bundle, rows: Sequence[Mapping[str, Any]]) -> float:
+    """Milliseconds that the bundle takes for one row, the median."""
+    took = []
+    for row in rows[:ASKED]:
+        began = time.perf_counter()
+        bundle.outputs([row])
+        took.append(1000 * (time.perf_counter() - began))
+    return statistics.median(took)
+
+
+def judge(
+    policy: Gate,
+    kind: Kind,
+    actual: np.ndarray,
+    challenger: np.ndarray,
+    champion: np.ndarray | None,
+    classes: tuple[str, ...],
+    seed: int,
+) -> Verdict:
+    """Paired bootstrap of the difference of the measure: both models are scored on the same resamples.
+
+    Promoted when the interval lies above `policy.min_improvement`, Rejected when it does not reach it, else, or with
+    fewer than `policy.min_rows` rows, Inconclusive. `champion` is None when there is none that could answer.
+    """
+
+    def measured(outputs: np.ndarray, taken: Any = slice(None), weights: np.ndarray | None = None) -> float:
+        return kind.metrics(actual[taken], outputs[taken], classes, weights)[kind.measure]
+
+    score = measured(challenger)
     if champion is None:
         return Verdict(
-            True, f"{measure} {challenger:.4f} on the hold-out, and there is no champion that could answer on it"
+            "Promoted",
+            f"{kind.measure} {score:.4f} on the hold-out, and there is no champion that could answer on it",
         )
-    comparison = f"{measure} {challenger:.4f} against {champion:.4f} of the champion on the same hold-out"
-    if challenger > champion + min_improvement:
-        return Verdict(True, comparison)
-    return Verdict(False, f"{comparison}; it must be higher by more than {min_improvement:g}")
-
-
-def hold_out_score(bundle: Bundle, kind: str, rows: Sequence[Mapping[str, Any]], actual: np.ndarray) -> float | None:
-    """The measure of `kind` on `rows`; None when the model is of another kind or they lack a column that it needs.
-
-    `actual` holds the targets, one a row.
-    """
-    schema = bundle.schema
-    if schema.kind != kind or any(column.name not in rows[0] for column in schema.columns):
-        return None
-    judged = kinds.of(kind)
-    return judged.metrics(actual, bundle.outputs(rows), schema.classes)[judged.measure]
+    defended = measured(champion)
+    differences = [
+        measured(challenger, taken, weights) - measured(champion, taken, weights)
+        for taken, weights in resamples(len(actual), seed)
+    ]
+    low, high = interval(differences, policy.confidence)
+    sentence = (
+        f"{kind.measure} {score:.4f} against {defended:.4f} of the champion on the same {len(actual):,} rows, "
+        f"{score - defended:+.4f} ({low:+.4f} to {high:+.4f})"
+    )
+    outcome: Outcome = "Inconclusive"
+    if low > policy.min_improvement:
+        outcome, why = "Promoted", ""
+    elif high <= policy.min_improvement:
+        outcome, why = "Rejected", f"; it must be higher by more than {policy.min_improvement:g}"
+    else:
+        why = f"; the interval does not tell whether it is higher by more than {policy.min_improvement:g}"
+    if len(actual) < policy.min_rows and outcome == "Promoted":
+        outcome, why = "Inconclusive", f"; {policy.min_rows:,} rows are needed to decide"
+    return Verdict(outcome, sentence + why, score - defended, low, high)

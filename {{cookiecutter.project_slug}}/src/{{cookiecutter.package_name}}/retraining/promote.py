@@ -1,4 +1,4 @@
-"""The exported bundle in, a registered version out: champion if it passes the gate, else challenger."""
+"""The exported bundle in, a registered version out: champion if it is better, else challenger; and the way back."""
 
 from __future__ import annotations
 
@@ -6,56 +6,120 @@ import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from .. import kinds, registry
+from .. import governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
 from ..models import bundle
+from ..models.bundle import Bundle
 from ..pipeline import export, split
 from . import gate
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """`promoted` is False when the champion stays, also when it is this very version already."""
+    """`promoted` is False when the champion stays, also when it is this very version already.
 
-    version: str
+    `version` is None when the gate did not let the model in, so that nothing was registered.
+    """
+
+    version: str | None
     promoted: bool
     sentence: str
 
 
 def run(config: Config, layout: Layout) -> Promotion:
-    """Raises ProjectError when there is no whole bundle to judge."""
+    """Raises ProjectError when there is no whole bundle to judge. Each decision is a line of the audit trail."""
     if not (layout.trained / "run.json").is_file():
         raise ProjectError("There is no trained model to promote: run `make pipeline` first.")
-    run_id = json.loads((layout.trained / "run.json").read_text(encoding="utf-8"))["run_id"]
+    run_id = _read(layout.trained / "run.json")["run_id"]
     champion = registry.with_alias(layout, registry.CHAMPION)
     if champion and champion.run_id == run_id:
         return Promotion(champion.number, False, f"promote   version {champion.number} is the champion already")
-    verdict = judge(config, layout, champion)
+    challenger = bundle.load(layout.bundle)
+    failed = [check for check in checked(config, layout, challenger) if not check.passes]
+    if failed:
+        why = "; ".join(f"{check.name} ({check.told})" for check in failed)
+        governance.decided(layout, "Refused", version=None, run_id=run_id, why=why)
+        return Promotion(None, False, f"promote   the gate refuses the model, nothing is registered: {why}")
+    verdict = judged(config, layout, challenger, champion)
     version = registry.register(layout, run_id)
-    if not verdict.passes:
+    governance.decided(
+        layout,
+        verdict.outcome,
+        version=version.number,
+        run_id=run_id,
+        champion=champion.number if champion else None,
+        why=verdict.sentence,
+        **verdict.numbers(),
+    )
+    if verdict.outcome != "Promoted":
         registry.set_alias(layout, registry.CHALLENGER, version.number)
-        return Promotion(
-            version.number, False, f"promote   version {version.number} stays challenger: {verdict.sentence}"
-        )
+        told = f"promote   {verdict.outcome}: version {version.number} stays challenger: {verdict.sentence}"
+        return Promotion(version.number, False, told)
     registry.promote(layout, version)
-    return Promotion(version.number, True, f"promote   version {version.number} is champion: {verdict.sentence}")
+    told = f"promote   {verdict.outcome}: version {version.number} is champion: {verdict.sentence}"
+    return Promotion(version.number, True, told)
 
 
-def judge(config: Config, layout: Layout, champion: registry.Version | None) -> gate.Verdict:
+def rollback(layout: Layout) -> str:
+    """The previous champion in charge again, and the present one the previous; the number of the former.
+
+    Raises ProjectError when there is no previous one.
+    """
+    champion, previous = (registry.with_alias(layout, alias) for alias in (registry.CHAMPION, registry.PREVIOUS))
+    if previous is None:
+        raise ProjectError("There is no previous champion to go back to: `make promote` has not replaced one yet.")
+    registry.promote(layout, previous)
+    replaced = champion.number if champion else None
+    governance.decided(layout, "Rolled back", version=previous.number, champion=replaced, why="asked for")
+    return previous.number
+
+
+def checked(config: Config, layout: Layout, challenger: Bundle) -> list[gate.Check]:
+    """The conditions of the gate, by the reports of the last pipeline."""
+    rows = export.as_rows(split.read(config, layout, "test").drop(columns=config.task.target).head(gate.ASKED))
+    if not _fits(challenger, config, rows):
+        raise ProjectError("The bundle does not fit the present splits: run `make pipeline` first.")
+    leaks = [leak["column"] for leak in _read(layout.results / "leakage" / "leakage.json")["leaks"]]
+    return gate.checks(
+        config.gate,
+        kinds.of(config.task.kind),
+        _read(layout.results / "evaluation.json"),
+        _read(layout.results / "parity.json"),
+        leaks if config.leakage.action == "stop" else [],
+        gate.latency(challenger, rows),
+    )
+
+
+def judged(config: Config, layout: Layout, challenger: Bundle, champion: registry.Version | None) -> gate.Verdict:
     """The exported bundle against the champion's, on the test part."""
     test = split.read(config, layout, "test")
     rows = export.as_rows(test.drop(columns=config.task.target))
-    actual = test[config.task.target].to_numpy()
-    kind = config.task.kind
-    challenger = gate.hold_out_score(bundle.load(layout.bundle), kind, rows, actual)
-    if challenger is None:
-        raise ProjectError("The bundle does not fit the present splits: run `make pipeline` first.")
-    defender = None
+    defending = None
     if champion:
         with tempfile.TemporaryDirectory() as folder:
-            defended = bundle.load(registry.download_bundle(layout, champion, Path(folder)))
-        defender = gate.hold_out_score(defended, kind, rows, actual)
-    return gate.judge(kinds.of(kind).measure, challenger, defender, config.retraining.min_improvement)
+            defender = bundle.load(registry.download_bundle(layout, champion, Path(folder)))
+        if _fits(defender, config, rows) and defender.schema.classes == challenger.schema.classes:
+            defending = defender.outputs(rows)
+    return gate.judge(
+        config.gate,
+        kinds.of(config.task.kind),
+        test[config.task.target].to_numpy(),
+        challenger.outputs(rows),
+        defending,
+        challenger.schema.classes,
+        config.seed,
+    )
+
+
+def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
+    """Whether a model answers the present question from the columns of the present rows."""
+    asked = model.schema.kind == config.task.kind and model.schema.target == config.task.target
+    return asked and all(column.name in rows[0] for column in model.schema.columns)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

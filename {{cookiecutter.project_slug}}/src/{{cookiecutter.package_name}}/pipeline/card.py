@@ -1,0 +1,53 @@
+"""What the stages found out about a model, on one page for people: results/model_card.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from .. import governance, kinds
+from ..config import Config
+from ..layout import Layout, replacing
+from . import split
+
+TEMPLATE = Path(__file__).with_name("model_card.md")
+
+
+def write(config: Config, layout: Layout, estimator: str, trained_on: int, parity: dict[str, Any]) -> None:
+    """`trained_on` are the rows that the model has learnt from; the rest is in results/ and metadata.yaml."""
+    about = layout.root / "metadata.yaml"
+    known = (yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else None) or {}
+    slices = _read(layout.results / "slices.json")
+    features = _read(layout.splits / split.FEATURES)
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=known.get("title", config.task.target),
+        description=" ".join(str(known.get("description", "")).split()),
+        question=known.get("question", f"What is {config.task.target}?"),
+        licence=known.get("licence", "not said in metadata.yaml"),
+        intended_use=known.get("intended_use", "Not said: add `intended_use` to metadata.yaml."),
+        known_afterwards=known.get("known_afterwards") or [],
+        task=config.task,
+        estimator=estimator,
+        features=features["features"],
+        left_out=features["left_out"],
+        git_revision=governance.git_revision(layout),
+        data={name.removeprefix("dvc."): md5 for name, md5 in governance.dvc_hashes(layout).items()},
+        rows=_read(layout.results / "metrics.json")["rows"],
+        evaluation=_read(layout.results / "evaluation.json"),
+        slices=slices,
+        worse=[one for one in slices if one["worse"]],
+        loss=kinds.of(config.task.kind).loss,
+        trained_on=trained_on,
+        parity=parity,
+    )
+    with replacing(layout.results / "model_card.md") as page:
+        page.write_text(text, encoding="utf-8")
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

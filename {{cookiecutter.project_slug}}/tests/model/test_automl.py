@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Config, Screening
+from {{ cookiecutter.package_name }}.errors import ProjectError
+from {{ cookiecutter.package_name }}.models import automl
+from {{ cookiecutter.package_name }}.models.budget import Budget, BudgetSpentError
+
+from ..conftest import search
+
+
+def searched(smoke: Config, penguins: dict[str, pd.DataFrame], **settings: object) -> automl.Search:
+    return search(smoke.model_copy(update={"automl": smoke.automl.model_copy(update=settings)}), penguins)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"setup": {"normalise": True}},
+            r"automl.setup: PyCaret's setup has no argument normalise .* mean normalize\?",
+        ),
+        ({"setup": {"fold": 9}}, "automl.setup must not set fold: other keys of conf/ decide that"),
+        ({"improve": ("tune",), "tune": {"niter": 3}}, r"tune_model has no argument niter .* mean n_iter\?"),
+        ({"compare": {"rounding": 3}}, r"create_model has no argument rounding .* mean round\?"),
+        ({"models": {"regression": ("lr",)}}, "automl.models names none for classification"),
+        ({"metric": "auc"}, "PyCaret has no metric 'auc' for classification. It has Accuracy, AUC"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_the_right_one(
+    settings: dict[str, object], message: str, smoke: Config, penguins: dict[str, pd.DataFrame]
+) -> None:
+    with pytest.raises(ProjectError, match=message):
+        searched(smoke, penguins, **settings)
+
+
+def test_the_best_of_few_rows_are_compared_on_all(smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:
+    screening = Screening(rows=100, factor=2, keep=1)
+    found = searched(smoke, penguins, models=("nb", "dt", "lr"), screening=screening)
+    assert found.leaderboard["rows"].tolist() == [len(penguins["train"]), len(penguins["train"]), 100]
+    assert found.leaderboard["id"].iloc[-1] == "nb"
+
+
+def test_rounds_grow_until_few_models_are_left() -> None:
+    screening = Screening(rows=6000, factor=3, keep=2)
+    assert automl.rungs(160_000, 9, screening) == [6000, 18_000, 160_000]
+    assert automl.rungs(10_000, 9, screening) == [10_000]
+    assert automl.rungs(160_000, 2, screening) == [160_000]
+    assert automl.rungs(160_000, 9, None) == [160_000]
+    assert [automl.survivors(models, screening) for models in (9, 3, 2)] == [3, 2, 2]
+
+
+def test_what_takes_longer_than_the_budget_is_stopped() -> None:
+    began = time.monotonic()
+    with pytest.raises(BudgetSpentError), Budget(0.005).enforced():
+        time.sleep(60)
+    assert time.monotonic() - began == pytest.approx(0.3, abs=0.2)
+
+
+def test_a_budget_too_small_for_any_model_says_so(
+    smoke: Config, penguins: dict[str, pd.DataFrame], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ProjectError, match="None of the models dt could be fitted"):
+        searched(smoke, penguins, budget_minutes=1e-6)
+    assert "the budget of 1e-06 min is spent, left out: dt" in capsys.readouterr().out
