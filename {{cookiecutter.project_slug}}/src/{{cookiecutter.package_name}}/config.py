@@ -157,6 +157,22 @@ class Trust(Section):
     max_quarantined_share: float = Field(ge=0, le=1)
 
 
+class Behaviour(Section):
+    """The hold-out with columns `set` to a value or moved by `add`: what `share` of the answers must do.
+
+    `same`, `not_lower` and `not_higher` compare with the unchanged row, up to `tolerance`; `at_least` and `at_most`
+    with `score`. The answer is the probability of the positive class, or the value.
+    """
+
+    name: str
+    set: dict[Name, str | float | int | bool | None] = {}
+    add: dict[Name, float] = {}
+    expect: Literal["same", "not_lower", "not_higher", "at_least", "at_most"]
+    score: float = 0.0
+    tolerance: float = Field(default=0.0, ge=0)
+    share: float = Field(default=0.95, gt=0, le=1)
+
+
 class Task(Section):
     """What is to be learnt from which view. `positive` is the class that is watched; null: the rarest one."""
 
@@ -168,6 +184,7 @@ class Task(Section):
     time: Name | None = None
     group: Name | None = None
     leave_out: tuple[Name, ...] = ()
+    behaviour: tuple[Behaviour, ...] = ()
 
     @property
     def not_features(self) -> frozenset[str]:

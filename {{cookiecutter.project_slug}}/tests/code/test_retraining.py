@@ -69,9 +69,12 @@ def test_the_gate_names_every_condition_that_is_not_met(smoke: Config) -> None:
     kind = kinds.of("classification")
     report = {"auc": {"value": 0.7, "low": 0.6, "high": 0.8, "naive": 0.5}}
     parity = {"same": True, "largest_difference": 1e-9}
-    assert all(check.passes for check in gate.checks(smoke.gate, kind, report, parity, [], 0.1))
+    assert all(check.passes for check in gate.checks(smoke.gate, kind, report, parity, [], [], 0.1))
+    storm = [{"name": "a storm", "passes": False}]
     high = smoke.gate.model_copy(update={"floor": 0.75})
-    found = gate.checks(high, kind, report, {**parity, "same": False}, ["arr_delay"], 500.0)
-    assert [check.name for check in found if not check.passes] == ["floor", "leakage", "parity", "latency"]
+    found = gate.checks(high, kind, report, {**parity, "same": False}, ["arr_delay"], storm, 500.0)
+    assert [check.name for check in found if not check.passes] == [
+        "floor", "leakage", "behaviour", "parity", "latency",
+    ]  # fmt: skip
     weak = {"auc": {**report["auc"], "low": 0.49}}
-    assert not gate.checks(smoke.gate, kind, weak, parity, [], 0.1)[0].passes
+    assert not gate.checks(smoke.gate, kind, weak, parity, [], [], 0.1)[0].passes

@@ -131,7 +131,9 @@ class Classification(Kind):
         each: Any = {**weighed, "average": average, "zero_division": 0.0}
 
         def mean_of(metric: Any) -> float:
-            return float(np.mean([metric(members[:, one], outputs[:, one], **weighed) for one in asked]))
+            """NaN where no class can be told from the others, as in a resample that has drawn one only."""
+            both = [one for one in asked if 0 < members[:, one].mean() < 1]
+            return float(np.mean([metric(members[:, one], outputs[:, one], **weighed) for one in both] or [np.nan]))
 
         return {
             "auc": mean_of(metrics.roc_auc_score),

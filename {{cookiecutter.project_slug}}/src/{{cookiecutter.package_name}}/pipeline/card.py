@@ -44,6 +44,7 @@ def write(config: Config, layout: Layout, estimator: str, trained_on: int, parit
         loss=kinds.of(config.task.kind).loss,
         trained_on=trained_on,
         parity=parity,
+        behaviour=_read(layout.results / "behaviour.json"),
     )
     with replacing(layout.results / "model_card.md") as page:
         page.write_text(text, encoding="utf-8")

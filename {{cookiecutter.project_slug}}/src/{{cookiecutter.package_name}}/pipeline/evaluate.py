@@ -11,16 +11,16 @@ from ..config import Config
 from ..kinds.kind import Kind
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
-from ..models import automl
+from ..models import answers, automl
 from ..progress import progress
 from ..resampling import RESAMPLES, interval, resamples
-from . import slices, split
+from . import behaviour, importance, slices, split
 
 CONFIDENCE = 0.95
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json and plots/ into results/."""
+    """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json, behaviour.json and plots/."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
         train, test = split.read(config, layout, "train"), split.read(config, layout, "test")
         model = automl.load(layout.trained / "model.joblib")
@@ -34,9 +34,19 @@ def run(config: Config, layout: Layout) -> None:
         write_json(layout.results / "evaluation.json", report)
         found = slices.find(rows, kind.losses(actual, outputs, model.classes), config.evaluation)
         write_json(layout.results / "slices.json", [asdict(one) for one in found])
+        watched = answers.of(model.kind)
+        behaved = behaviour.check(
+            rows,
+            lambda changed: np.array([watched.score(given) for given in model.outputs(changed).tolist()]),
+            config.task.behaviour,
+        )
+        write_json(layout.results / "behaviour.json", [asdict(one) for one in behaved])
+        leans_on = importance.permutation(model, kind, rows, actual, config.seed)
         with replacing(layout.results / "plots") as plots:
             plots.mkdir()
             kind.plot(actual, outputs, model.classes, plots)
+            importance.draw(leans_on, kind.loss, plots / "importance.png")
+            leans_on.to_csv(plots / "importance.csv", index=False, float_format="%.6f")
         best = report[kind.measure]
         print(
             f"evaluate  {kind.measure} {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}, naively "
@@ -44,6 +54,8 @@ def run(config: Config, layout: Layout) -> None:
         )
         worse = [f"{one.column} = {one.value}" for one in found if one.worse]
         told = f": {', '.join(worse[:3])}" if worse else ""
+        for one in (one for one in behaved if not one.passes):
+            print(f"evaluate  misbehaves: {one.name} ({one.share:.1%} of the rows do as expected)")
         print(f"evaluate  surely worse in {len(worse)} of {len(found)} slices{told}")
 
 

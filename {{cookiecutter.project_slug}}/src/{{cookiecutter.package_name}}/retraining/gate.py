@@ -49,10 +49,12 @@ def checks(
     evaluation: Mapping[str, Mapping[str, float]],
     parity: Mapping[str, Any],
     leaks: Sequence[str],
+    behaviour: Sequence[Mapping[str, Any]],
     milliseconds: float,
 ) -> list[Check]:
-    """What the reports of the last pipeline say: floor, `leaks` that count, parity and latency of the bundle."""
+    """What the reports of the last pipeline say: floor, `leaks` that count, behaviour, parity and latency."""
     found = evaluation[kind.measure]
+    misbehaves = [one["name"] for one in behaviour if not one["passes"]]
     if policy.floor is None:
         floor = Check(
             "better than naive",
@@ -65,6 +67,7 @@ def checks(
     return [
         floor,
         Check("leakage", not leaks, f"leaks: {', '.join(leaks) or 'none'}"),
+        Check("behaviour", not misbehaves, f"misbehaves: {', '.join(misbehaves) or 'nowhere'}"),
         Check("parity", bool(parity["same"]), f"the bundle is off by up to {parity['largest_difference']:.1e}"),
         Check(
             "latency",

@@ -90,6 +90,7 @@ def checked(config: Config, layout: Layout, challenger: Bundle) -> list[gate.Che
         _read(layout.results / "evaluation.json"),
         _read(layout.results / "parity.json"),
         leaks if config.leakage.action == "stop" else [],
+        _read(layout.results / "behaviour.json"),
         gate.latency(challenger, rows),
     )
 
