@@ -79,8 +79,8 @@ def decided(layout: Layout, decision: str, *, version: str | None, why: str, **f
         "why": why,
         **facts,
     }
-    layout.results.mkdir(exist_ok=True)
-    with (layout.results / DECISIONS).open("a", encoding="utf-8") as log:
+    layout.governance.mkdir(parents=True, exist_ok=True)
+    with (layout.governance / DECISIONS).open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 

@@ -132,6 +132,13 @@ def register(layout: Layout, run_id: str) -> Version:
     return _version(layout, str(made.version))
 
 
+def tag(layout: Layout, version: Version, tags: Mapping[str, str]) -> None:
+    """Write `tags` on a version, where everyone who sees the registry reads them."""
+    client = _client(layout)
+    for name, value in tags.items():
+        client.set_model_version_tag(MODEL, version.number, name, value)
+
+
 def set_alias(layout: Layout, alias: str, version: str) -> None:
     """Move `alias` to `version`."""
     _client(layout).set_registered_model_alias(MODEL, alias, version)

@@ -50,7 +50,7 @@ def test_penguins_become_a_champion_that_is_deployed(
         promote.rollback(prepared)
     registry.promote(prepared, registry.Version("2", "", ()))
     assert promote.rollback(prepared) == "1"
-    trail = (prepared.results / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
+    trail = (prepared.governance / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["decision"] for line in trail] == ["Promoted", "Rejected", "Rolled back"]
 
     made = deploy.run(prepared)

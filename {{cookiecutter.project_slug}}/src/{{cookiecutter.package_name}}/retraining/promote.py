@@ -55,6 +55,7 @@ def run(config: Config, layout: Layout) -> Promotion:
         why=verdict.sentence,
         **verdict.numbers(),
     )
+    registry.tag(layout, version, {"decision": verdict.outcome, "why": verdict.sentence})
     if verdict.outcome != "Promoted":
         registry.set_alias(layout, registry.CHALLENGER, version.number)
         told = f"promote   {verdict.outcome}: version {version.number} stays challenger: {verdict.sentence}"
