@@ -64,9 +64,7 @@ def recorded(step: str, layout: Layout, *reads: Path) -> Iterator[Record]:
             "tables": record.tables,
             **record.facts,
         }
-        layout.governance.mkdir(parents=True, exist_ok=True)
-        with (layout.governance / RUNS).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        _append(entry, layout, RUNS)
 
 
 def decided(layout: Layout, decision: str, *, version: str | None, why: str, **facts: Any) -> None:
@@ -79,8 +77,12 @@ def decided(layout: Layout, decision: str, *, version: str | None, why: str, **f
         "why": why,
         **facts,
     }
+    _append(entry, layout, DECISIONS)
+
+
+def _append(entry: dict[str, Any], layout: Layout, name: str) -> None:
     layout.governance.mkdir(parents=True, exist_ok=True)
-    with (layout.governance / DECISIONS).open("a", encoding="utf-8") as log:
+    with (layout.governance / name).open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 

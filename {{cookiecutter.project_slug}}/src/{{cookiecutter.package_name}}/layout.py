@@ -148,6 +148,10 @@ def _is_alive(process: int) -> bool:
     return True
 
 
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_json(target: Path, value: Any) -> None:
     """`value` as indented JSON with its keys in the order given, in one move."""
     text = json.dumps(value, indent=2, ensure_ascii=False)

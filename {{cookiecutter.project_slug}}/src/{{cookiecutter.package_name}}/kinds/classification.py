@@ -10,7 +10,7 @@ import numpy as np
 from ..config import Task
 from ..errors import ProjectError
 from ..warehouse import quoted
-from .kind import Kind
+from .kind import TOLERANCE, Kind
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 MANY_CLASSES = 50
 """A target with more different values than this has no classes."""
-
-TOLERANCE = 1e-4
-"""Two probabilities that are closer are the same; so are the labels of a row whose best two are."""
 
 
 class Classification(Kind):
@@ -93,24 +90,17 @@ class Classification(Kind):
         return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
 
     def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
-        from sklearn.model_selection import StratifiedKFold, cross_val_score
+        from sklearn.model_selection import StratifiedKFold
         from sklearn.tree import DecisionTreeClassifier
 
-        from .trees import on_one_feature
+        from . import trees
 
         answer = target.astype(str)
         cut = min(folds, int(answer.value_counts().min()))
         if cut < 2:
             return self.chance
-        scores = cross_val_score(
-            on_one_feature(DecisionTreeClassifier, feature, seed),
-            feature,
-            answer,
-            cv=StratifiedKFold(cut, shuffle=True, random_state=seed),
-            scoring="roc_auc_ovr",
-            error_score="raise",
-        )
-        return float(scores.mean())
+        parts = StratifiedKFold(cut, shuffle=True, random_state=seed)
+        return trees.score(DecisionTreeClassifier, feature, answer, parts, "roc_auc_ovr", seed)
 
     def metrics(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None

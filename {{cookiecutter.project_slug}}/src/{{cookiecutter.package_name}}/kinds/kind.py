@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+TOLERANCE = 1e-4
+"""Largest difference that counts as the same answer: of a probability, or in standard deviations of a number."""
+
 
 class Kind(ABC):
     """One kind of supervised task.

@@ -67,22 +67,15 @@ class Regression(Kind):
         return np.asarray(pipeline.predict(rows), dtype=np.float64).reshape(-1, 1)
 
     def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
-        from sklearn.model_selection import KFold, cross_val_score
+        from sklearn.model_selection import KFold
         from sklearn.tree import DecisionTreeRegressor
 
-        from .trees import on_one_feature
+        from . import trees
 
         if len(feature) < 2 * folds:
             return self.chance
-        scores = cross_val_score(
-            on_one_feature(DecisionTreeRegressor, feature, seed),
-            feature,
-            target,
-            cv=KFold(folds, shuffle=True, random_state=seed),
-            scoring="r2",
-            error_score="raise",
-        )
-        return max(self.chance, float(scores.mean()))
+        parts = KFold(folds, shuffle=True, random_state=seed)
+        return max(self.chance, trees.score(DecisionTreeRegressor, feature, target, parts, "r2", seed))
 
     def metrics(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None

@@ -7,12 +7,18 @@ from typing import Any
 import pandas as pd
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 
-def on_one_feature(tree: type, feature: pd.DataFrame, seed: int) -> Any:
-    """An unfitted pipeline of preparation and `tree`, a class of sklearn.tree, for the single column of `feature`."""
+def score(tree: type, feature: pd.DataFrame, target: pd.Series, cut: Any, scoring: str, seed: int) -> float:
+    """The mean score over the folds of `cut` of `tree`, a class of sklearn.tree, on the single column of `feature`."""
+    model = _on_one_feature(tree, feature, seed)
+    return float(cross_val_score(model, feature, target, cv=cut, scoring=scoring, error_score="raise").mean())
+
+
+def _on_one_feature(tree: type, feature: pd.DataFrame, seed: int) -> Any:
     (name,) = feature
     preparation = (
         OneHotEncoder(max_categories=50, handle_unknown="ignore")

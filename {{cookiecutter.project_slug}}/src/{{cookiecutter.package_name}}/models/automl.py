@@ -24,6 +24,7 @@ from .. import kinds
 from ..config import AutoML, Screening, Task
 from ..errors import ProjectError
 from ..kinds.kind import Kind
+from . import answers
 from .budget import Budget, BudgetSpentError
 
 ALWAYS = {"html": False, "verbose": False, "system_log": False, "log_experiment": False, "memory": False, "n_jobs": 1}
@@ -69,6 +70,11 @@ class Model:
         """Rows by outputs: the probability of each class, or the number. The reference for the portable model."""
         return kinds.of(self.kind).outputs(self.pipeline, self.as_trained(rows))
 
+    def scores(self, rows: pd.DataFrame) -> np.ndarray:
+        """The number of each row that is watched: the probability of the positive class, or the value."""
+        score = answers.of(self.kind).score
+        return np.array([score(outputs) for outputs in self.outputs(rows).tolist()])
+
     def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
         """`rows` in the types of the training data, or in `floating` where those cannot hold a value."""
         columns = {}
@@ -111,8 +117,7 @@ def search(
     fitted.
     """
     budget = Budget(config.budget_minutes)
-    if config.sample_rows and config.sample_rows < len(train):
-        train, groups = _sampled(train, groups, config.sample_rows, seed)
+    train, groups = _sampled(train, groups, config.sample_rows or len(train), seed)
     kind = kinds.of(task.kind)
     classes = kind.classes(train[task.target], task.positive)
     train, validation = (
@@ -127,15 +132,15 @@ def search(
         if len(sizes) > 1:
             print(f"train     round {number} of {len(sizes)}: {len(candidates)} models on {rows:,} rows", flush=True)
         experiment = _experiment(config, task, *_sampled(train, groups, rows, seed), validation, seed, method)
-        found = _compare(experiment, config, candidates, metric, budget, kind)
+        found = _compare(experiment, config, candidates, rows, metric, budget, kind)
         if not found.rows:
             break
-        standings |= {row["id"]: {**row, "rows": rows} for row in found.rows}
+        standings |= {row["id"]: row for row in found.rows}
         compared = found
         candidates = tuple(row["id"] for row in found.rows)[: survivors(len(found.rows), config.screening)]
     if compared is None:
         raise ProjectError(f"None of the models {', '.join(candidates)} could be fitted; the reasons are above.")
-    fitted_on = compared.rows[0]["rows"] = standings[compared.rows[0]["id"]]["rows"]
+    fitted_on = compared.rows[0]["rows"]
     if fitted_on < len(train):
         print(f"train     the budget did not suffice for all rows: the model is fitted on {fitted_on:,}", flush=True)
     best = _improved(compared, config, kind, metric, budget)
@@ -277,9 +282,15 @@ class Compared:
 
 
 def _compare(
-    experiment: Any, config: AutoML, candidates: tuple[str, ...], metric: str, budget: Budget, kind: Kind
+    experiment: Any,
+    config: AutoML,
+    candidates: tuple[str, ...],
+    size: int,
+    metric: str,
+    budget: Budget,
+    kind: Kind,
 ) -> Compared:
-    """Cross-validate one model after the other until the budget is spent; a model that fails is reported."""
+    """Cross-validate one model after the other on `size` rows until the budget is spent; failures are reported."""
     given = checked(
         experiment.create_model, config.compare, ("estimator", "refit", "verbose", "kwargs"), "automl.compare"
     )
@@ -307,7 +318,7 @@ def _compare(
             continue
         fitted[model] = candidate
         seconds = round(time.monotonic() - began, 2)
-        rows.append({"id": model, "name": names[model], "rows": 0, **metrics, "seconds": seconds})
+        rows.append({"id": model, "name": names[model], "rows": size, **metrics, "seconds": seconds})
         best = _ranked(rows, metric, greater_is_better)[0]
         print(
             f"train     {position}/{len(candidates)} {names[model]:<32} {metric} {metrics[metric]:.4f}, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import yaml
 
 from .. import governance, kinds
 from ..config import Config
-from ..layout import Layout, replacing
+from ..layout import Layout, read_json, replacing
 from . import split
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
@@ -21,8 +20,8 @@ def write(config: Config, layout: Layout, estimator: str, trained_on: int, parit
     """`trained_on` are the rows that the model has learnt from; the rest is in results/ and metadata.yaml."""
     about = layout.root / "metadata.yaml"
     known = (yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else None) or {}
-    slices = _read(layout.results / "slices.json")
-    features = _read(layout.splits / split.FEATURES)
+    slices = read_json(layout.results / "slices.json")
+    features = read_json(layout.splits / split.FEATURES)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=known.get("title", config.task.target),
@@ -37,18 +36,14 @@ def write(config: Config, layout: Layout, estimator: str, trained_on: int, parit
         left_out=features["left_out"],
         git_revision=governance.git_revision(layout),
         data={name.removeprefix("dvc."): md5 for name, md5 in governance.dvc_hashes(layout).items()},
-        rows=_read(layout.results / "metrics.json")["rows"],
-        evaluation=_read(layout.results / "evaluation.json"),
+        rows=read_json(layout.results / "metrics.json")["rows"],
+        evaluation=read_json(layout.results / "evaluation.json"),
         slices=slices,
         worse=[one for one in slices if one["worse"]],
         loss=kinds.of(config.task.kind).loss,
         trained_on=trained_on,
         parity=parity,
-        behaviour=_read(layout.results / "behaviour.json"),
+        behaviour=read_json(layout.results / "behaviour.json"),
     )
     with replacing(layout.results / "model_card.md") as page:
         page.write_text(text, encoding="utf-8")
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from ..config import Config
 from ..kinds.kind import Kind
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
-from ..models import answers, automl
+from ..models import automl
 from ..progress import progress
 from ..resampling import RESAMPLES, interval, resamples
 from . import behaviour, importance, slices, split
@@ -34,12 +34,7 @@ def run(config: Config, layout: Layout) -> None:
         write_json(layout.results / "evaluation.json", report)
         found = slices.find(rows, kind.losses(actual, outputs, model.classes), config.evaluation)
         write_json(layout.results / "slices.json", [asdict(one) for one in found])
-        watched = answers.of(model.kind)
-        behaved = behaviour.check(
-            rows,
-            lambda changed: np.array([watched.score(given) for given in model.outputs(changed).tolist()]),
-            config.task.behaviour,
-        )
+        behaved = behaviour.check(rows, model.scores, config.task.behaviour)
         write_json(layout.results / "behaviour.json", [asdict(one) for one in behaved])
         leans_on = importance.permutation(model, kind, rows, actual, config.seed)
         with replacing(layout.results / "plots") as plots:

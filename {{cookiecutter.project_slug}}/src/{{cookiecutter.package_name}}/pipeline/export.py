@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,14 +12,12 @@ import pandas as pd
 from .. import governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
-from ..layout import Layout, replacing, write_json
+from ..kinds.kind import TOLERANCE
+from ..layout import Layout, read_json, replacing, write_json
 from ..locks import exclusive
-from ..models import answers, automl, bundle, onnx_export
+from ..models import automl, bundle, onnx_export
 from ..models.automl import Model
 from . import card, split
-
-TOLERANCE = 1e-4
-"""Largest difference that counts as the same answer: of a probability, or in standard deviations of a number."""
 
 REFERENCE_ROWS = 5000
 
@@ -29,8 +26,8 @@ def run(config: Config, layout: Layout) -> None:
     with exclusive("export", layout), governance.recorded("export", layout, layout.splits, layout.trained):
         parts = {part: split.read(config, layout, part) for part in split.PARTS}
         model = automl.load(layout.trained / "model.joblib")
-        run_id = json.loads((layout.trained / "run.json").read_text(encoding="utf-8"))["run_id"]
-        metrics = json.loads((layout.results / "metrics.json").read_text(encoding="utf-8"))
+        run_id = read_json(layout.trained / "run.json")["run_id"]
+        metrics = read_json(layout.results / "metrics.json")
         origin = {"run_id": run_id, "git_revision": governance.git_revision(layout), "metrics": metrics}
         parity = write(config, model, parts, origin, layout.bundle)
         write_json(layout.results / "parity.json", parity)
@@ -56,15 +53,13 @@ def write(
     )
     converted, schema, parity = portable(config, model, features, test)
     reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
-    watch = answers.of(model.kind).score
-    scores = [watch(outputs) for outputs in model.outputs(reference).tolist()]
     with replacing(target) as folder:
         folder.mkdir()
         onnx.save(converted, folder / bundle.MODEL)
         write_json(folder / bundle.SCHEMA, schema)
         estimator = type(model.estimator).__name__
         write_json(folder / bundle.METADATA, {**origin, "model": estimator, "parity": parity})
-        reference.assign(**{bundle.SCORE: scores}).to_parquet(folder / bundle.REFERENCE, index=False)
+        reference.assign(**{bundle.SCORE: model.scores(reference)}).to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
     return parity
 

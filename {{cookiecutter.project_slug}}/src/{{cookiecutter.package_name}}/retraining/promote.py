@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
-from ..layout import Layout
+from ..layout import Layout, read_json
 from ..models import bundle
 from ..models.bundle import Bundle
 from ..pipeline import export, split
@@ -34,17 +35,19 @@ def run(config: Config, layout: Layout) -> Promotion:
     """Raises ProjectError when there is no whole bundle to judge. Each decision is a line of the audit trail."""
     if not (layout.trained / "run.json").is_file():
         raise ProjectError("There is no trained model to promote: run `make pipeline` first.")
-    run_id = _read(layout.trained / "run.json")["run_id"]
+    run_id = read_json(layout.trained / "run.json")["run_id"]
     champion = registry.with_alias(layout, registry.CHAMPION)
     if champion and champion.run_id == run_id:
         return Promotion(champion.number, False, f"promote   version {champion.number} is the champion already")
     challenger = bundle.load(layout.bundle)
-    failed = [check for check in checked(config, layout, challenger) if not check.passes]
+    test = split.read(config, layout, "test")
+    rows, actual = export.as_rows(test.drop(columns=config.task.target)), test[config.task.target].to_numpy()
+    failed = [check for check in checked(config, layout, challenger, rows) if not check.passes]
     if failed:
         why = "; ".join(f"{check.name} ({check.told})" for check in failed)
         governance.decided(layout, "Refused", version=None, run_id=run_id, why=why)
         return Promotion(None, False, f"promote   the gate refuses the model, nothing is registered: {why}")
-    verdict = judged(config, layout, challenger, champion)
+    verdict = judged(config, layout, challenger, champion, rows, actual)
     version = registry.register(layout, run_id)
     governance.decided(
         layout,
@@ -79,27 +82,31 @@ def rollback(layout: Layout) -> str:
     return previous.number
 
 
-def checked(config: Config, layout: Layout, challenger: Bundle) -> list[gate.Check]:
-    """The conditions of the gate, by the reports of the last pipeline."""
-    rows = export.as_rows(split.read(config, layout, "test").drop(columns=config.task.target).head(gate.ASKED))
+def checked(config: Config, layout: Layout, challenger: Bundle, rows: list[dict[str, Any]]) -> list[gate.Check]:
+    """The conditions of the gate, by the reports of the last pipeline and the `rows` of the test part."""
     if not _fits(challenger, config, rows):
         raise ProjectError("The bundle does not fit the present splits: run `make pipeline` first.")
-    leaks = [leak["column"] for leak in _read(layout.results / "leakage" / "leakage.json")["leaks"]]
+    leaks = [leak["column"] for leak in read_json(layout.results / "leakage" / "leakage.json")["leaks"]]
     return gate.checks(
         config.gate,
         kinds.of(config.task.kind),
-        _read(layout.results / "evaluation.json"),
-        _read(layout.results / "parity.json"),
+        read_json(layout.results / "evaluation.json"),
+        read_json(layout.results / "parity.json"),
         leaks if config.leakage.action == "stop" else [],
-        _read(layout.results / "behaviour.json"),
+        read_json(layout.results / "behaviour.json"),
         gate.latency(challenger, rows),
     )
 
 
-def judged(config: Config, layout: Layout, challenger: Bundle, champion: registry.Version | None) -> gate.Verdict:
-    """The exported bundle against the champion's, on the test part."""
-    test = split.read(config, layout, "test")
-    rows = export.as_rows(test.drop(columns=config.task.target))
+def judged(
+    config: Config,
+    layout: Layout,
+    challenger: Bundle,
+    champion: registry.Version | None,
+    rows: list[dict[str, Any]],
+    actual: np.ndarray,
+) -> gate.Verdict:
+    """The exported bundle against the champion's, on the test part: its `rows` and `actual` targets."""
     defending = None
     if champion:
         with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +116,7 @@ def judged(config: Config, layout: Layout, challenger: Bundle, champion: registr
     return gate.judge(
         config.gate,
         kinds.of(config.task.kind),
-        test[config.task.target].to_numpy(),
+        actual,
         challenger.outputs(rows),
         defending,
         challenger.schema.classes,
@@ -121,7 +128,3 @@ def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
     """Whether a model answers the present question from the columns of the present rows."""
     asked = model.schema.kind == config.task.kind and model.schema.target == config.task.target
     return asked and all(column.name in rows[0] for column in model.schema.columns)
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
