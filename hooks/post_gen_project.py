@@ -7,8 +7,10 @@ from pathlib import Path
 DATASET: str = "{{ cookiecutter.dataset }}"
 TASK: str = "{{ cookiecutter.task }}"
 FLIGHTS = (
-    "conf/schema", "conf/source/flights.yaml", "conf/task/delay.yaml", "conf/task/delay_kind.yaml",
-    "conf/task/late.yaml", "data/bundled", "params.yaml", "sql/departures.sql", "tests/data/test_bundled_data.py",
+    "conf/schema", "conf/source/flights.yaml", "conf/task/airport_days.yaml", "conf/task/daily.yaml",
+    "conf/task/delay.yaml", "conf/task/delay_kind.yaml", "conf/task/late.yaml", "conf/task/routes.yaml",
+    "data/bundled", "params.yaml", "sql/airport_days.sql", "sql/daily.sql", "sql/departures.sql", "sql/routes.sql",
+    "tests/data/test_bundled_data.py",
 )  # fmt: skip
 """What only the bundled data needs."""
 

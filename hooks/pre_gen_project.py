@@ -46,6 +46,8 @@ def problems(answers: dict[str, str]) -> list[str]:
         found.append(f"package_name is {package!r}, which is a word or module of Python. Add a word: {package}_model")
     if package in USED:
         found.append(f"package_name is {package!r}, which the project itself installs. Add a word: {package}_model")
+    if answers["task"] == "forecasting" and answers["dataset"] == "own" and not answers["time_column"].strip():
+        found.append("time_column is empty, but a series is forecast by its times. Name the column that holds them")
     return found
 
 

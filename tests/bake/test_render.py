@@ -46,8 +46,9 @@ def test_an_own_render_has_the_files_for_a_table_and_none_of_the_bundled_data(tm
     assert found - FILES == {"conf/source/own.yaml", "conf/task/own.yaml", "sql/own.sql"}
     gone = {name.rsplit("/", 1)[0] if name.startswith(("data/", "conf/schema")) else name for name in FILES - found}
     assert gone == {
-        "conf/schema", "conf/source/flights.yaml", "conf/task/delay.yaml", "conf/task/delay_kind.yaml",
-        "conf/task/late.yaml", "data/bundled", "params.yaml",
+        "conf/schema", "conf/source/flights.yaml", "conf/task/airport_days.yaml", "conf/task/daily.yaml",
+        "conf/task/delay.yaml", "conf/task/delay_kind.yaml", "conf/task/late.yaml", "conf/task/routes.yaml",
+        "data/bundled", "params.yaml", "sql/airport_days.sql", "sql/daily.sql", "sql/routes.sql",
         "sql/departures.sql", "tests/data/test_bundled_data.py",
     }  # fmt: skip
 
@@ -121,8 +122,11 @@ def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
         },
         {"task": "regression"},
         {"task": "regression", "dataset": "own"},
+        {"task": "clustering"},
+        {"task": "anomaly", "dataset": "own"},
+        {"task": "forecasting", "dataset": "own", "time_column": "at"},
     ],
-    ids=["default", "short", "long", "other", "own", "number", "own-number"],
+    ids=["default", "short", "long", "other", "own", "number", "own-number", "clusters", "own-anomalies", "own-series"],
 )
 def test_every_render_is_clean_by_ruff_and_has_a_lock_that_fits(answers: dict[str, str], tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, **answers))

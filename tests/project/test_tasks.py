@@ -1,4 +1,4 @@
-"""The other kinds of task, end to end: a number, and more than two classes."""
+"""The other kinds of task, end to end: on the flights and on a table of one's own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import csv
 import json
 from pathlib import Path
 
+import portable_models
 import pytest
 from bake import bake, share_environment
 
 from ..conftest import BakedProject, make_own
+
+Report = dict[str, dict[str, float]]
 
 ASK = """
 import json
@@ -54,9 +57,16 @@ def test_minutes_of_delay_are_learnt_judged_and_answered(delays: BakedProject) -
     assert "version 1 is the champion already" in delays.make("promote")
 
 
-def test_three_classes_are_an_experiment_away(delays: BakedProject) -> None:
+@pytest.fixture(scope="module")
+def committed(delays: BakedProject) -> BakedProject:
+    """`dvc exp run` starts from a commit."""
     delays.run("git", "add", "--all")
     delays.run("git", "commit", "--quiet", "--no-verify", "--message", "Minutes")
+    return delays
+
+
+def test_three_classes_are_an_experiment_away(committed: BakedProject) -> None:
+    delays = committed
     delays.make("experiment", "ARGS=-S task=delay_kind -S experiment=smoke")
     report = json.loads(delays.text("results/evaluation.json"))
     assert report["auc"]["naive"] == 0.5 < report["auc"]["low"]
@@ -66,6 +76,74 @@ def test_three_classes_are_an_experiment_away(delays: BakedProject) -> None:
     assert "there is no champion that could answer on it" in told
     delays.make("deploy")
     assert set(answered(delays, "delay_minutes")["probabilities"]) == set(schema["classes"])  # type: ignore[call-overload]
+
+
+def test_routes_are_grouped(committed: BakedProject) -> None:
+    report = asked(committed, "-S task=routes -S split=random")
+    assert report["silhouette"]["naive"] < 0.1 < report["silhouette"]["low"]
+    assert answered(committed, "delay_minutes")["cluster"] in range(8)
+
+
+def test_unusual_days_of_an_airport_are_found(committed: BakedProject) -> None:
+    report = asked(committed, "-S task=airport_days")
+    assert report["auc"]["naive"] == 0.5 < report["auc"]["low"]
+    most = next(csv.DictReader(committed.text("results/plots/most_unusual.csv").splitlines()))
+    assert float(most["precip"]) > 3  # inches: the rest of the tropical storm Andrea, on 7 June 2013
+    assert answered(committed, "delay_minutes")["unusual"] is False
+
+
+def test_the_next_fortnight_is_forecast(committed: BakedProject) -> None:
+    report = asked(committed, "-S task=daily")
+    assert report["skill"]["naive"] == 0 < report["skill"]["low"]
+    (column,) = json.loads(committed.text("models/bundle/schema.json"))["columns"]
+    assert (column["categories"][0], len(column["categories"])) == ("2013-07-01", 14)
+    forecast = answered(committed, "delay_minutes")
+    assert 0 < float(str(forecast["low"])) < float(str(forecast["value"])) < float(str(forecast["high"])) < 1
+
+
+def asked(project: BakedProject, settings: str) -> Report:
+    """The evaluation of another question about the flights, whose model is then deployed."""
+    project.make("experiment", f"ARGS={settings}")
+    assert json.loads(project.text("results/parity.json"))["same"]
+    project.make("promote", "deploy")
+    report: Report = json.loads(project.text("results/evaluation.json"))
+    return report
+
+
+def test_the_page_of_portable_models_says_what_is(delays: BakedProject) -> None:
+    """All but the size of the differences, which is the machine's."""
+    found = portable_models.page(portable_models.forms(delays.root))
+    page = portable_models.PAGE.read_text(encoding="utf-8")
+    assert [line.rsplit("|", 2)[0] for line in found.splitlines()] == [
+        line.rsplit("|", 2)[0] for line in page.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "wanted"),
+    [
+        ("iris.json", {"task": "clustering"}, {"cluster"}),
+        ("iris.json", {"task": "anomaly"}, {"unusual", "score"}),
+        (
+            "seattle-weather.csv",
+            {"task": "forecasting", "target": "temp_max", "time_column": "date"},
+            {"value", "low", "high"},
+        ),
+    ],
+)
+def test_an_own_table_is_enough(
+    name: str,
+    answers: dict[str, str],
+    wanted: set[str],
+    tmp_path: Path,
+    package_data: Path,
+    installed: BakedProject,
+) -> None:
+    content = (package_data / "vega_datasets" / "_data" / name).read_text(encoding="utf-8")
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    project = make_own(tmp_path, data_path=name, **answers)
+    project.make("pipeline", "promote", "deploy")
+    assert set(answered(project, "own_table")) == {"prediction_id", "warnings", *wanted}
 
 
 def test_a_number_of_an_own_table_becomes_a_model(tmp_path: Path, package_data: Path, installed: BakedProject) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -174,12 +174,12 @@ class Behaviour(Section):
 
 
 class Task(Section):
-    """What is to be learnt from which view. `positive` is the class that is watched; null: the rarest one."""
+    """What every kind of task says: the question in words, the view that it is about, and what in it is no feature."""
 
-    kind: Literal["classification", "regression"]
+    kind: str
+    question: str | None = None
     view: Name
-    target: Name
-    positive: str | None = None
+    target: Name | None = None
     key: tuple[Name, ...] = ()
     time: Name | None = None
     group: Name | None = None
@@ -191,6 +191,51 @@ class Task(Section):
         """The columns of the view that a model must not learn from, by configuration."""
         named = {self.target, self.time, self.group, *self.leave_out}
         return frozenset(name for name in named if name)
+
+
+class ClassificationTask(Task):
+    """`positive` is the class that is watched; null: the rarest one."""
+
+    kind: Literal["classification"]
+    target: Name
+    positive: str | None = None
+
+
+class RegressionTask(Task):
+    kind: Literal["regression"]
+    target: Name
+
+
+class ClusteringTask(Task):
+    """`clusters` are the numbers of clusters that are tried with models that must be told one."""
+
+    kind: Literal["clustering"]
+    target: None = None
+    clusters: tuple[Annotated[int, Field(ge=2)], ...] = Field(default=(2, 3, 4, 5, 6, 8), min_length=1)
+
+
+class AnomalyTask(Task):
+    """`share` of the training rows is called unusual: it sets the threshold."""
+
+    kind: Literal["anomaly"]
+    target: None = None
+    share: float = Field(default=0.05, gt=0, le=0.5)
+
+
+class ForecastingTask(Task):
+    """The next `horizon` values of `target`, one for each `time`; it repeats itself every `season` of them (1: not)."""
+
+    kind: Literal["forecasting"]
+    target: Name
+    time: Name
+    behaviour: tuple[()] = ()
+    horizon: int = Field(ge=1)
+    season: int = Field(default=1, ge=1)
+
+
+AnyTask = Annotated[
+    ClassificationTask | RegressionTask | ClusteringTask | AnomalyTask | ForecastingTask, Field(discriminator="kind")
+]
 
 
 class Split(Section):
@@ -232,7 +277,7 @@ class Screening(Section):
 
 
 class AutoML(Section):
-    """`models` are PyCaret's short names, for every kind of task or a list for each; `metric` null: the kind's own.
+    """`models` are PyCaret's short names, a list for each kind of task or one for all; `metric` null: the kind's own.
 
     `setup` and what follows are arguments of PyCaret's functions, checked against their signatures.
     """
@@ -301,7 +346,7 @@ class Config(Section):
 
     sources: dict[Name, Source] = Field(min_length=1)
     trust: Trust
-    task: Task
+    task: AnyTask
     split: Split
     leakage: Leakage
     engine: Engine
@@ -328,6 +373,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def names_what_the_split_goes_by(self) -> Config:
+        if self.split.method == "stratified" and not isinstance(self.task, ClassificationTask):
+            raise ValueError("split.method is stratified, which needs classes; choose another file of conf/split/")
         if self.split.method in ("time", "group") and getattr(self.task, self.split.method) is None:
             raise ValueError(
                 f"split.method is {self.split.method}, so task.{self.split.method} must name a column; "
@@ -359,9 +406,9 @@ def parse(values: Any, where: str) -> Config:
 
 def explain(problem: Any, model: type[BaseModel]) -> str:
     """One problem that pydantic has found in a `model`, in one line."""
-    path = ".".join(str(part) for part in problem["loc"])
+    path, model = _named(problem["loc"], model)
     if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(problem["loc"][-1]), _fields_beside(problem["loc"], model), n=1)
+        close = difflib.get_close_matches(str(problem["loc"][-1]), getattr(model, "model_fields", {}), n=1)
         return f"{path}: no such key" + (f"; did you mean {close[0]}?" if close else "")
     if problem["type"] == "missing":
         return f"{path}: missing"
@@ -370,9 +417,26 @@ def explain(problem: Any, model: type[BaseModel]) -> str:
     return f"{path}: {problem['msg']}, got {problem['input']!r}"
 
 
-def _fields_beside(path: tuple[int | str, ...], model: Any) -> list[str]:
-    """The keys that are known where the last part of `path` stands; none inside a choice or a mapping."""
-    for part in path[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return list(getattr(model, "model_fields", {}))
+def _named(location: tuple[int | str, ...], model: Any) -> tuple[str, Any]:
+    """A place in `model` as its path in conf/, and the model that the last part of it belongs to, where there is one.
+
+    Where one of several models is chosen by its `kind`, pydantic names the kind as a part of its own: conf/ does not.
+    """
+    path: list[str] = []
+    for position, part in enumerate(location):
+        choices = {str(get_args(one.model_fields["kind"].annotation)[0]): one for one in _choices(model)}
+        if part in choices:
+            model = choices[str(part)]
+            continue
+        path.append(str(part))
+        if position < len(location) - 1:
+            field = getattr(model, "model_fields", {}).get(part)
+            model = field.annotation if field else get_args(model)[-1] if get_origin(model) is dict else None
+    return ".".join(path), model
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """The models among which `kind` chooses; none where there is no choice."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return [one for one in get_args(annotation) if "kind" in getattr(one, "model_fields", {})]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -164,6 +165,8 @@ def _mlflow(layout: Layout) -> Any:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
+    # it warns at every run of the pickle that no part of the project but training ever loads
+    logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(store(layout))
     if mlflow.get_experiment_by_name(MODEL) is None:
         artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (layout.root / "mlruns").resolve().as_uri()

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from {{ cookiecutter.package_name }} import kinds
-from {{ cookiecutter.package_name }}.config import Config, Split, Task
+from {{ cookiecutter.package_name }}.config import ClassificationTask, Config, Split, Task
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.pipeline import exploit, features, leakage, split
 from {{ cookiecutter.package_name }}.warehouse import connect, parquet
 
-TASK = Task(kind="classification", view="t", target="y", positive=None, key=("id",), time="at", group="who")
+TASK = ClassificationTask(kind="classification", view="t", target="y", key=("id",), time="at", group="who")
 
 
 def view(layout: Layout, **columns: object) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.errors import ProjectError
-from {{ cookiecutter.package_name }}.models import automl, bundle
+from {{ cookiecutter.package_name }}.models import automl, bundle, native
 from {{ cookiecutter.package_name }}.pipeline import export
 
 from ..conftest import search
@@ -22,7 +23,7 @@ def test_the_portable_model_answers_as_the_trained_one_does(
     one = smoke.automl.model_copy(update={"models": (model,)})
     found = search(smoke.model_copy(update={"automl": one}), penguins)
     test = penguins["test"].drop(columns="sex")
-    _, _, parity = export.portable(smoke, found.model, trained_on(penguins), test)
+    parity = export.portable(smoke, found.model, trained_on(penguins), test).parity
     assert parity["rows"] > len(test)
     assert parity["largest_difference"] < 1e-5
     assert parity["labels_differ"] == 0
@@ -32,11 +33,38 @@ def test_the_gate_notices_a_model_that_answers_otherwise(
     smoke: Config, penguins: dict[str, pd.DataFrame], found: automl.Search
 ) -> None:
     test = penguins["test"].drop(columns="sex")
-    converted, schema, _ = export.portable(smoke, found.model, trained_on(penguins), test)
+    made = export.portable(smoke, found.model, trained_on(penguins), test)
     expected = found.model.outputs(test)
-    assert export.compare(converted, schema, test, expected)["same"]
-    assert not export.compare(converted, schema, test, expected + np.array([0.001, -0.001]))["same"]
-    assert export.compare(converted, schema, test, expected[:, ::-1])["labels_differ"] > 0
+    moved = expected + np.array([0.001, -0.001])
+    assert export.compare(made.model, None, made.schema, test, expected)["same"]
+    assert not export.compare(made.model, None, made.schema, test, moved)["same"]
+    assert export.compare(made.model, None, made.schema, test, expected[:, ::-1])["labels_differ"] > 0
+
+
+def test_what_has_no_onnx_form_is_kept_by_skops(
+    smoke: Config, penguins: dict[str, pd.DataFrame], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = smoke.automl.model_copy(update={"models": ("qda",)})
+    model = search(smoke.model_copy(update={"automl": one}), penguins).model
+    parity = export.write(smoke, model, penguins, {"run_id": "none", "metrics": {}}, tmp_path / "bundle")
+    assert parity["form"] == "ONNX and skops"
+    assert "no ONNX form, so that serving needs the group native" in capsys.readouterr().out
+    test = penguins["test"].drop(columns="sex")
+    answers = bundle.load(tmp_path / "bundle").outputs(export.as_rows(test))
+    np.testing.assert_allclose(answers, model.outputs(test), atol=1e-9)
+
+
+def test_an_estimator_is_made_of_trusted_types_only() -> None:
+    import skops.io
+
+    class Foreign(DummyClassifier):  # type: ignore[misc]
+        pass
+
+    fitted = Foreign().fit([[0], [1]], [0, 1])
+    with pytest.raises(ProjectError, match=r"Foreign is made of .*Foreign, which models/native.py has not"):
+        native.dump(fitted)
+    with pytest.raises(ProjectError, match="is not accepted: Untrusted types found"):
+        native.load(skops.io.dumps(fitted))
 
 
 def test_a_model_without_probabilities_is_left_out(

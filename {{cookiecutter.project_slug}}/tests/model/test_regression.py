@@ -64,9 +64,9 @@ def test_the_portable_model_gives_the_same_numbers(
 ) -> None:
     model = searched(weigh, parts, *models, improve=improve)
     rows = {part: frame.drop(columns="body_mass_g") for part, frame in parts.items()}
-    _, schema, parity = export.portable(weigh, model, pd.concat([rows["train"], rows["validation"]]), rows["test"])
-    assert schema["kind"] == "regression"
-    assert parity["largest_difference"] < 1e-5
+    made = export.portable(weigh, model, pd.concat([rows["train"], rows["validation"]]), rows["test"])
+    assert made.schema["kind"] == "regression"
+    assert made.parity["largest_difference"] < 1e-5
 
 
 def test_a_model_of_the_mass_is_judged_drawn_and_answers(
@@ -79,7 +79,7 @@ def test_a_model_of_the_mass_is_judged_drawn_and_answers(
     report = evaluate.judged(kind, actual, model.outputs(rows), naive, (), 7)
     assert report["r2"]["low"] < report["r2"]["value"] < report["r2"]["high"]
     assert report["mae"]["value"] < report["mae"]["naive"] / 2
-    kind.plot(actual, model.outputs(rows), (), tmp_path)
+    kind.plot(actual, model.outputs(rows), (), rows, tmp_path)
     assert (tmp_path / "evaluation.png").stat().st_size > 5000
     assert list(pd.read_csv(tmp_path / "residuals.csv")) == ["actual", "predicted", "residual"]
 

@@ -1,16 +1,28 @@
 """What differs between the kinds of task. All other code asks `of(task.kind)`; serving asks models/answers.py.
 
-A new kind is one class here, in a module of its own, for training and judging, and one in models/answers.py.
+A new kind is one class here, in a module of its own, for training and judging, one in models/answers.py, and its
+settings in config.py.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from .anomaly import Anomaly
 from .classification import Classification
+from .clustering import Clustering
+from .forecasting import Forecasting
 from .kind import Kind
 from .regression import Regression
 
-KINDS: dict[str, Kind] = {"classification": Classification(), "regression": Regression()}
+KINDS: dict[str, Kind[Any]] = {
+    "classification": Classification(),
+    "regression": Regression(),
+    "clustering": Clustering(),
+    "anomaly": Anomaly(),
+    "forecasting": Forecasting(),
+}
 
 
-def of(name: str) -> Kind:
+def of(name: str) -> Kind[Any]:
     return KINDS[name]

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..config import Task
+from ..config import ClassificationTask
 from ..errors import ProjectError
 from ..warehouse import quoted
-from .kind import TOLERANCE, Kind
+from .kind import TOLERANCE
+from .supervised import Supervised
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +21,7 @@ MANY_CLASSES = 50
 """A target with more different values than this has no classes."""
 
 
-class Classification(Kind):
+class Classification(Supervised[ClassificationTask]):
     experiment = ("pycaret.classification", "ClassificationExperiment")
     metric = "AUC"
     measure = "auc"
@@ -36,7 +37,7 @@ class Classification(Kind):
     alone = "AUC"
     chance = 0.5
 
-    def check_target(self, task: Task, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, task: ClassificationTask, kind: str, present: int, distinct: int) -> None:
         if distinct <= MANY_CLASSES:
             return
         if kind in ("VARCHAR", "BOOLEAN"):
@@ -50,7 +51,9 @@ class Classification(Kind):
             "as case when … then 'high' else 'low' end."
         )
 
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: Task, parts: dict[str, str]) -> None:
+    def check_parts(
+        self, connection: duckdb.DuckDBPyConnection, task: ClassificationTask, parts: dict[str, str]
+    ) -> None:
         classes = {name: class_counts(connection, relation, task.target) for name, relation in parts.items()}
         everywhere = {
             label: sum(counts.get(label, 0) for counts in classes.values())
@@ -75,8 +78,8 @@ class Classification(Kind):
                     "leave out rare classes in sql/, land more data, or try conf/split/stratified.yaml."
                 )
 
-    def classes(self, target: pd.Series, positive: str | None) -> tuple[str, ...]:
-        chosen = positive or str(target.value_counts().sort_index().idxmin())
+    def classes(self, target: pd.Series, task: ClassificationTask) -> tuple[str, ...]:
+        chosen = task.positive or str(target.value_counts().sort_index().idxmin())
         return (*sorted(set(target) - {chosen}), chosen)
 
     def encoded(self, target: pd.Series, classes: tuple[str, ...]) -> pd.Series:
@@ -150,7 +153,9 @@ class Classification(Kind):
         shares = target.value_counts(normalize=True)[list(classes)].to_numpy()
         return np.tile(shares, (rows, 1))
 
-    def plot(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], folder: Path) -> None:
+    def plot(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], rows: pd.DataFrame, folder: Path
+    ) -> None:
         """ROC and calibration of the positive class, or of each where there are more than two; confusion."""
         import pandas as pd
         from matplotlib.figure import Figure

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..config import Task
+from ..config import RegressionTask
 from ..errors import ProjectError
 from ..warehouse import one, quoted
-from .kind import Kind
+from .supervised import Supervised
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +20,7 @@ SHOWN = 5000
 """Rows in a scatter plot, at most: every so manieth row."""
 
 
-class Regression(Kind):
+class Regression(Supervised[RegressionTask]):
     experiment = ("pycaret.regression", "RegressionExperiment")
     metric = "R2"
     measure = "r2"
@@ -35,7 +35,7 @@ class Regression(Kind):
     alone = "R²"
     chance = 0.0
 
-    def check_target(self, task: Task, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, task: RegressionTask, kind: str, present: int, distinct: int) -> None:
         if kind in ("VARCHAR", "BOOLEAN") or kind.startswith(("TIMESTAMP", "DATE", "TIME")):
             raise ProjectError(
                 f"task.kind is {task.kind}, but {task.target} is {kind.lower()}, not a number. Set kind: "
@@ -43,7 +43,7 @@ class Regression(Kind):
                 f"sql/{task.view}.sql."
             )
 
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: Task, parts: dict[str, str]) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: RegressionTask, parts: dict[str, str]) -> None:
         target = quoted(task.target)
         for name, relation in parts.items():
             if not one(connection, f"select bool_and(isfinite({target})) from {relation}"):
@@ -53,15 +53,6 @@ class Regression(Kind):
                     f"{task.target} is the same in every row of {name}: there is nothing to learn or to judge. Name "
                     "another target in conf/task/, or land more data."
                 )
-
-    def classes(self, target: pd.Series, positive: str | None) -> tuple[str, ...]:
-        return ()
-
-    def encoded(self, target: pd.Series, classes: tuple[str, ...]) -> pd.Series:
-        return target
-
-    def refuses(self, candidate: Any) -> str:
-        return ""
 
     def outputs(self, pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
         return np.asarray(pipeline.predict(rows), dtype=np.float64).reshape(-1, 1)
@@ -100,7 +91,9 @@ class Regression(Kind):
         """Always the mean."""
         return np.full((rows, 1), target.mean())
 
-    def plot(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], folder: Path) -> None:
+    def plot(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], rows: pd.DataFrame, folder: Path
+    ) -> None:
         """Predicted against actual values, residuals against predicted values, and how the residuals are spread."""
         import pandas as pd
         from matplotlib.figure import Figure

@@ -23,7 +23,7 @@ import pandas as pd
 from .. import kinds
 from ..config import AutoML, Screening, Task
 from ..errors import ProjectError
-from ..kinds.kind import Kind
+from ..kinds.kind import Kind, features
 from . import answers
 from .budget import Budget, BudgetSpentError
 
@@ -58,8 +58,8 @@ class Model:
 
     @property
     def estimator(self) -> Any:
-        """The last step of the pipeline: the model itself."""
-        return self.pipeline.steps[-1][1]
+        """The model itself, without what prepares the rows for it."""
+        return kinds.of(self.kind).estimator(self.pipeline)
 
     @property
     def floating(self) -> np.dtype:
@@ -117,27 +117,32 @@ def search(
     fitted.
     """
     budget = Budget(config.budget_minutes)
-    train, groups = _sampled(train, groups, config.sample_rows or len(train), seed)
     kind = kinds.of(task.kind)
-    classes = kind.classes(train[task.target], task.positive)
-    train, validation = (
-        rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
-    )
+    screening = config.screening if kind.by_row else None
+    if kind.by_row:
+        train, groups = _sampled(train, groups, config.sample_rows or len(train), seed)
+    classes: tuple[str, ...] = ()
+    if task.target:
+        classes = kind.classes(train[task.target], task)
+        train, validation = (
+            rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
+        )
     metric = config.metric or kind.metric
-    candidates = config.candidates(task.kind)
+    candidates = kind.candidates(task, config.candidates(task.kind))
     standings: dict[str, dict[str, Any]] = {}
     compared: Compared | None = None
-    sizes = rungs(len(train), len(candidates), config.screening)
+    sizes = rungs(len(train), len(candidates), screening)
     for number, rows in enumerate(sizes, start=1):
         if len(sizes) > 1:
             print(f"train     round {number} of {len(sizes)}: {len(candidates)} models on {rows:,} rows", flush=True)
-        experiment = _experiment(config, task, *_sampled(train, groups, rows, seed), validation, seed, method)
-        found = _compare(experiment, config, candidates, rows, metric, budget, kind)
+        drawn, their_groups = _sampled(train, groups, rows, seed)
+        experiment = _experiment(config, task, drawn, their_groups, validation, seed, method)
+        found = _compare(experiment, config, task, candidates, drawn, validation, metric, budget)
         if not found.rows:
             break
         standings |= {row["id"]: row for row in found.rows}
         compared = found
-        candidates = tuple(row["id"] for row in found.rows)[: survivors(len(found.rows), config.screening)]
+        candidates = tuple(row["id"] for row in found.rows)[: survivors(len(found.rows), screening)]
     if compared is None:
         raise ProjectError(f"None of the models {', '.join(candidates)} could be fitted; the reasons are above.")
     fitted_on = compared.rows[0]["rows"]
@@ -145,7 +150,13 @@ def search(
         print(f"train     the budget did not suffice for all rows: the model is fitted on {fitted_on:,}", flush=True)
     best = _improved(compared, config, kind, metric, budget)
     leaderboard = _ranked(list(standings.values()), metric, compared.greater_is_better)
-    return Search(_fitted(compared.experiment, best, task.kind, classes), pd.DataFrame(leaderboard))
+    return Search(_fitted(compared, best, task, classes, validation), pd.DataFrame(leaderboard))
+
+
+def known(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> list[str]:
+    """PyCaret's short names of the models that there are for a task."""
+    experiment = _experiment(config, task, train, None, validation, seed, "random")
+    return list(experiment.models(internal=True).index)
 
 
 def rungs(rows: int, candidates: int, screening: Screening | None) -> list[int]:
@@ -190,13 +201,17 @@ def _fits(values: pd.Series, kind: np.dtype) -> bool:
     return kind.kind == "f" or not values.isna().any()
 
 
-def _fitted(experiment: Any, best: Any, kind: str, classes: tuple[str, ...]) -> Model:
-    """`best` fitted on training and validation rows, with the types that PyCaret has given them."""
+def _fitted(compared: Compared, best: Any, task: Task, classes: tuple[str, ...], validation: pd.DataFrame) -> Model:
+    """`best` fitted on training and validation rows, with the types that PyCaret gives them."""
     from pycaret.utils.generic import df_shrink_dtypes
 
-    features = df_shrink_dtypes(experiment.X)
-    dtypes = {str(name): kind for name, kind in features.dtypes.items()}
-    return Model(kind, experiment.finalize_model(best), classes, dtypes)
+    kind = kinds.of(task.kind)
+    rows = pd.concat([compared.train, validation], ignore_index=True)
+    typed = df_shrink_dtypes(features(rows, task))
+    target = rows[task.target] if task.target else None
+    pipeline = kind.finished(compared.experiment, task, best, typed, target)
+    dtypes = {str(name): dtype for name, dtype in typed.dtypes.items()}
+    return Model(task.kind, pipeline, classes or kind.answers(pipeline), dtypes)
 
 
 def _sampled(
@@ -222,20 +237,11 @@ def _experiment(
     kind = kinds.of(task.kind)
     module, name = kind.experiment
     experiment = getattr(importlib.import_module(module), name)()
-    decided = {
-        "data": train,
-        "target": task.target,
-        "test_data": validation,
-        "index": False,
-        "session_id": seed,
-        "fold": config.folds,
-        "fold_strategy": kind.folds[method],
-        "fold_groups": groups,
-        "fold_shuffle": method in ("random", "stratified"),
-        "data_split_shuffle": False,
-        **ALWAYS,
-    }
-    given = checked(experiment.setup, config.setup, decided, "automl.setup")
+    known_to_setup = inspect.signature(experiment.setup).parameters
+    always = {key: value for key, value in ALWAYS.items() if key in known_to_setup}
+    wanted = kind.setup(task, train, validation, config.folds, method, groups)
+    decided = {**wanted, "session_id": seed, **always}
+    given = checked(experiment.setup, _of_this_kind(config.setup, known_to_setup), decided, "automl.setup")
     try:
         experiment.setup(**decided, **given)
     except (TypeError, ValueError) as error:
@@ -247,7 +253,7 @@ def _experiment(
     unknown = [name for name in candidates if name not in known]
     if unknown:
         raise ProjectError(f"automl.models: PyCaret has no model {', '.join(unknown)}. It has {', '.join(known)}.")
-    metrics = list(experiment.get_metrics()["Display Name"])
+    metrics = kind.metrics_of(experiment)
     if config.metric and config.metric not in metrics:
         raise ProjectError(
             f"automl.metric: PyCaret has no metric {config.metric!r} for {task.kind}. It has {', '.join(metrics)}."
@@ -271,11 +277,27 @@ def checked(function: Any, given: Mapping[str, Any], decided: Iterable[str], whe
     return dict(given)
 
 
+def _of_this_kind(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """`given` without what only setup() of another kind of task takes: conf/automl/ is written for all of them."""
+    unknown = [name for name in given if name not in known]
+    elsewhere: set[str] = set()
+    if unknown:
+        for module, name in {kind.experiment for kind in kinds.KINDS.values()}:
+            elsewhere |= set(inspect.signature(getattr(importlib.import_module(module), name).setup).parameters)
+    left_out = [name for name in unknown if name in elsewhere]
+    if left_out:
+        print(f"train     automl.setup: {', '.join(left_out)} left out, not for a task of this kind", flush=True)
+    return {name: value for name, value in given.items() if name not in left_out}
+
+
 @dataclass(frozen=True)
 class Compared:
-    """The models that could be fitted in one experiment, best first: `rows` are their lines of the leaderboard."""
+    """The models that could be fitted in one experiment on `train`, best first: `rows` are their lines of the
+    leaderboard.
+    """
 
     experiment: Any
+    train: pd.DataFrame
     fitted: dict[str, Any]
     rows: list[dict[str, Any]]
     greater_is_better: bool
@@ -284,48 +306,52 @@ class Compared:
 def _compare(
     experiment: Any,
     config: AutoML,
+    task: Task,
     candidates: tuple[str, ...],
-    size: int,
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
     metric: str,
     budget: Budget,
-    kind: Kind,
 ) -> Compared:
-    """Cross-validate one model after the other on `size` rows until the budget is spent; failures are reported."""
+    """Judge one model after the other on `train` until the budget is spent; failures are reported."""
+    kind = kinds.of(task.kind)
     given = checked(
         experiment.create_model, config.compare, ("estimator", "refit", "verbose", "kwargs"), "automl.compare"
     )
-    greater_is_better = bool(experiment.get_metrics().set_index("Display Name")["Greater is Better"][metric])
-    names = experiment.models(internal=True)["Name"]
+    greater_is_better = kind.greater_is_better(experiment, metric)
+    full_names = experiment.models(internal=True)["Name"]
+    names = {
+        model: " ".join([full_names[model.partition(":")[0]], model.partition(":")[2]]).strip() for model in candidates
+    }
     fitted: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     for position, model in enumerate(candidates, start=1):
         began = time.monotonic()
         try:
             with budget.enforced(COMPARING):
-                # fitted on everything is what is chosen in the end, and only that
                 threads = {"n_jobs": os.cpu_count()} if model in THREADED else {}
-                candidate = experiment.create_model(model, refit=False, verbose=False, **given, **threads)
-                metrics = experiment.pull().loc["Mean"]
+                candidate, metrics = kind.created(experiment, task, model, validation, {**given, **threads})
         except BudgetSpentError:
             left_out = ", ".join(candidates[position - 1 :])
             print(f"train     the budget of {config.budget_minutes:g} min is spent, left out: {left_out}", flush=True)
             break
         except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
-            print(f"train     {names[model]} failed and is left out: {error}", flush=True)
+            told = str(error) if isinstance(error, ProjectError) else f"{type(error).__name__}: {error}"
+            print(f"train     {names[model]} failed and is left out: {told}", flush=True)
             continue
         if reason := kind.refuses(candidate):
             print(f"train     {names[model]} is left out: {reason}", flush=True)
             continue
         fitted[model] = candidate
         seconds = round(time.monotonic() - began, 2)
-        rows.append({"id": model, "name": names[model], "rows": size, **metrics, "seconds": seconds})
+        rows.append({"id": model, "name": names[model], "rows": len(train), **metrics, "seconds": seconds})
         best = _ranked(rows, metric, greater_is_better)[0]
         print(
             f"train     {position}/{len(candidates)} {names[model]:<32} {metric} {metrics[metric]:.4f}, "
             f"best so far {best['name']} {best[metric]:.4f}",
             flush=True,
         )
-    return Compared(experiment, fitted, _ranked(rows, metric, greater_is_better), greater_is_better)
+    return Compared(experiment, train, fitted, _ranked(rows, metric, greater_is_better), greater_is_better)
 
 
 def _ranked(rows: list[dict[str, Any]], metric: str, greater_is_better: bool) -> list[dict[str, Any]]:
@@ -340,7 +366,8 @@ def _improved(compared: Compared, config: AutoML, kind: Kind, metric: str, budge
     for step in config.improve:
         improve = getattr(experiment, f"{step}_model" if step in ALONE else f"{step}_models", None)
         if improve is None:
-            raise ProjectError(f"automl.improve: PyCaret cannot {step} for a task of this kind.")
+            print(f"train     {step} is left out: PyCaret does not for a task of this kind", flush=True)
+            continue
         given = checked(improve, getattr(config, step), ("estimator", "estimator_list", "verbose"), f"automl.{step}")
         usual = {"optimize": metric, "choose_better": True, **(kind.blending if step == "blend" else {})}
         known = inspect.signature(improve).parameters

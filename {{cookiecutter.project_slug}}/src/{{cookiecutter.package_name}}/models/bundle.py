@@ -1,6 +1,7 @@
 """The portable model: a folder with the ONNX model, its schema, its metadata and their checksums.
 
-Loading and predicting need numpy and onnxruntime only; nothing is ever unpickled.
+Loading and predicting need numpy and onnxruntime only. An estimator without an ONNX form is in a file of its own, which
+needs its library and skops; then the ONNX model prepares the rows for it. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -15,22 +16,30 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProjectError
+from . import answers, native
 
-MODEL, SCHEMA, METADATA, REFERENCE, CHECKSUMS = (
+MODEL, ESTIMATOR, SCHEMA, METADATA, REFERENCE, CHECKSUMS = (
     "model.onnx",
+    "estimator.skops",
     "schema.json",
     "metadata.json",
     "reference.parquet",
     "checksums.json",
 )
 MISSING = "\x00missing"
+TEXTS = ("category", "choice")
+"""Types of columns that are text."""
+
 SCORE = "prediction"
 """The column of the reference that holds what the model answered, as the number that is watched."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One input: `type` is number, integer, boolean or category; limits and categories are those seen in training."""
+    """One input: `type` is number, integer, boolean, category or choice.
+
+    Limits and categories are those seen in training. Another category is answered too; a choice has no others.
+    """
 
     name: str
     type: str
@@ -52,9 +61,14 @@ class Schema:
 
 
 class Bundle:
-    """A loaded model. Safe to call from several threads. Raises ProjectError for a model that does not load."""
+    """A loaded model. Safe to call from several threads. Raises ProjectError for a model that does not load.
 
-    def __init__(self, model: bytes, schema: Schema, metadata: Mapping[str, Any]) -> None:
+    `estimator` answers what `model` has prepared; without one, `model` answers itself.
+    """
+
+    def __init__(
+        self, model: bytes, schema: Schema, metadata: Mapping[str, Any], estimator: bytes | None = None
+    ) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -66,8 +80,9 @@ class Bundle:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ProjectError(f"onnxruntime does not accept the model: {error}") from error
-        self._numbers = [column.name for column in schema.columns if column.type != "category"]
-        self._categories = [column.name for column in schema.columns if column.type == "category"]
+        self._estimator = native.load(estimator) if estimator else None
+        self._numbers = [column.name for column in schema.columns if column.type not in TEXTS]
+        self._categories = [column.name for column in schema.columns if column.type in TEXTS]
 
     def outputs(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """Rows by classes, or by one number. A row maps column names to values; None and NaN are missing."""
@@ -78,7 +93,8 @@ class Bundle:
             feed["categories"] = np.array(
                 [[category_text(row[name]) for name in self._categories] for row in rows], dtype=object
             )
-        return np.asarray(self._session.run(["output"], feed)[0])
+        given = np.asarray(self._session.run(["output"], feed)[0])
+        return answers.of(self.schema.kind).estimated(self._estimator, given) if self._estimator else given
 
     def unseen(self, row: Mapping[str, Any]) -> list[str]:
         """Names of the columns whose category did not occur in training."""
@@ -103,7 +119,10 @@ def load(folder: Path) -> Bundle:
     verify(folder)
     schema = schema_from(json.loads((folder / SCHEMA).read_text(encoding="utf-8")))
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    return Bundle((folder / MODEL).read_bytes(), schema, metadata)
+    estimator = folder / ESTIMATOR
+    return Bundle(
+        (folder / MODEL).read_bytes(), schema, metadata, estimator.read_bytes() if estimator.is_file() else None
+    )
 
 
 def schema_from(values: Mapping[str, Any]) -> Schema:

@@ -22,7 +22,8 @@ from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 
 from ..errors import ProjectError
-from . import onnx_lightgbm
+from ..kinds.forecaster import Forecaster
+from . import onnx_lightgbm, onnx_series, onnx_unsupervised
 from .automl import Model
 from .bundle import MISSING, category_text
 from .onnx_graph import OPSET, Graph
@@ -74,14 +75,16 @@ class Probes:
 
 
 def export(
-    model: Model, rows: pd.DataFrame, precision: Precision = "native"
+    model: Model, rows: pd.DataFrame, precision: Precision | None = "native"
 ) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
-    """The model and its columns, for the bundle's schema.
+    """The model and its columns, for the bundle's schema; without a `precision` it ends before the estimator.
 
     `rows` are raw features as trained on. Inputs of the model are `numbers` (double, one column a
     number column) and `categories` (text), its output is rows by outputs, double. `precision` is
     the one that the estimator computes in; `native` is what its library does. Raises NotPortableError.
     """
+    if isinstance(model.pipeline, Forecaster):
+        return onnx_series.table(model.pipeline)
     rows = model.as_trained(rows)
     steps = [
         (n, s) for n, s in model.pipeline.steps[:-1] if n not in WITHOUT_EFFECT and not getattr(s, "_train_only", False)
@@ -94,7 +97,11 @@ def export(
     frame = _through(head, rows.head(200))
     for name, step in tail:
         tensor, frame = _convert_step(graph, tensor, frame, name, step)
-    answer = _convert_estimator(graph, tensor, frame.shape[1], model.estimator, precision)
+    if precision is None:
+        # in the type in which the estimator was trained
+        answer = graph.rounded_to_float32(tensor) if frame.to_numpy().dtype == np.float32 else tensor
+    else:
+        answer = _convert_estimator(graph, tensor, frame.shape[1], model.estimator, precision)
     inputs = {}
     if probes.numbers:
         inputs["numbers"] = (TensorProto.DOUBLE, len(probes.numbers))
@@ -247,6 +254,8 @@ def _converted_transformer(graph: Graph, tensor: str, name: str, transformer: An
 
 def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, precision: Precision) -> str:
     """Probabilities of the classes, or the number, in double. A vote is averaged here, each in its own precision."""
+    if own := onnx_unsupervised.CONVERTERS.get(type(estimator).__name__):
+        return own(graph, tensor, estimator)
     classifies = is_classifier(estimator)
     if classifies and not hasattr(estimator, "predict_proba"):
         raise NotPortableError(f"{type(estimator).__name__} gives no probabilities.")
@@ -267,7 +276,8 @@ def _convert_estimator(graph: Graph, tensor: str, width: int, estimator: Any, pr
             options={id(adapted): {"zipmap": False}} if classifies else None,
         )
     except Exception as error:
-        raise NotPortableError(f"{type(estimator).__name__} has no portable form: {error}") from error
+        why = str(error).partition("\n")[0]
+        raise NotPortableError(f"{type(estimator).__name__} has no portable form: {why}") from error
     answer = graph.include(model, graph.cast(tensor, element))[1 if classifies else 0]
     return graph.cast(answer, TensorProto.DOUBLE)
 
@@ -278,11 +288,13 @@ def _computes_in_float32(estimator: Any) -> bool:
 
 
 def _adapted(estimator: Any) -> Any:
-    """An equivalent that skl2onnx gets right; it gets a linear discriminant of two classes wrong."""
+    """An equivalent that skl2onnx gets right: not a linear discriminant of two classes, nor classes of eight bits."""
     if type(estimator).__name__ == "LinearDiscriminantAnalysis" and len(estimator.classes_) == 2:
         linear = LogisticRegression()
         linear.coef_, linear.intercept_, linear.classes_ = estimator.coef_, estimator.intercept_, estimator.classes_
         return linear
+    if type(estimator).__name__ == "KNeighborsClassifier":
+        estimator.classes_ = estimator.classes_.astype(np.int64)
     return estimator
 
 

@@ -33,6 +33,12 @@ class Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
         return output
 
+    def ops(self, kind: str, outputs: int, *inputs: str, **attributes: Any) -> tuple[str, ...]:
+        """A node with several outputs."""
+        names = tuple(self._name(kind.lower()) for _ in range(outputs))
+        self._nodes.append(helper.make_node(kind, list(inputs), list(names), **attributes))
+        return names
+
     def columns(self, tensor: str, positions: list[int]) -> str:
         """The columns of a matrix at `positions`, in that order."""
         return self.op("Gather", tensor, self.constant(np.asarray(positions, np.int64)), axis=1)

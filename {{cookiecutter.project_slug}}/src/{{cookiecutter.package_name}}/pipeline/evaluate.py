@@ -22,36 +22,42 @@ CONFIDENCE = 0.95
 def run(config: Config, layout: Layout) -> None:
     """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json, behaviour.json and plots/."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
-        train, test = split.read(config, layout, "train"), split.read(config, layout, "test")
         model = automl.load(layout.trained / "model.joblib")
         kind = kinds.of(model.kind)
-        actual, rows = test[config.task.target].to_numpy(), test.drop(columns=config.task.target)
-        outputs = model.outputs(rows)
-        naive = kind.naive(train[config.task.target], model.classes, len(test))
-        report = judged(kind, actual, outputs, naive, model.classes, config.seed)
+        asked = kind.hold_out(config.task, split.read_all(config, layout), model.classes, config.seed)
+        actual, rows = asked.actual, asked.rows
+        outputs = kind.answered(model, asked)
+        report = judged(kind, actual, outputs, asked.naive, model.classes, config.seed)
         metrics = {name: found["value"] for name, found in report.items()}
-        write_json(layout.results / "metrics.json", {**metrics, "rows": len(test)})
+        write_json(layout.results / "metrics.json", {**metrics, "rows": asked.own})
         write_json(layout.results / "evaluation.json", report)
-        found = slices.find(rows, kind.losses(actual, outputs, model.classes), config.evaluation)
+        found: list[slices.Slice] = []
+        behaved: list[behaviour.Finding] = []
+        leans_on = None
+        if kind.by_row:
+            losses, own = kind.losses(actual, outputs, model.classes), rows.iloc[: asked.own]
+            found = slices.find(own, losses[: asked.own], config.evaluation)
+            behaved = behaviour.check(own, model.scores, config.task.behaviour)
+            leans_on = importance.permutation(model, kind, rows, actual, config.seed)
         write_json(layout.results / "slices.json", [asdict(one) for one in found])
-        behaved = behaviour.check(rows, model.scores, config.task.behaviour)
         write_json(layout.results / "behaviour.json", [asdict(one) for one in behaved])
-        leans_on = importance.permutation(model, kind, rows, actual, config.seed)
         with replacing(layout.results / "plots") as plots:
             plots.mkdir()
-            kind.plot(actual, outputs, model.classes, plots)
-            importance.draw(leans_on, kind.loss, plots / "importance.png")
-            leans_on.to_csv(plots / "importance.csv", index=False, float_format="%.6f")
+            kind.plot(actual, outputs, model.classes, rows, plots)
+            if leans_on is not None:
+                importance.draw(leans_on, kind.loss, plots / "importance.png")
+                leans_on.to_csv(plots / "importance.csv", index=False, float_format="%.6f")
         best = report[kind.measure]
         print(
             f"evaluate  {kind.measure} {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}, naively "
-            f"{best['naive']:.4f}) on {len(test):,} rows of the hold-out"
+            f"{best['naive']:.4f}) on {asked.own:,} {kind.asked} of the hold-out"
         )
         worse = [f"{one.column} = {one.value}" for one in found if one.worse]
         told = f": {', '.join(worse[:3])}" if worse else ""
         for one in (one for one in behaved if not one.passes):
             print(f"evaluate  misbehaves: {one.name} ({one.share:.1%} of the rows do as expected)")
-        print(f"evaluate  surely worse in {len(worse)} of {len(found)} slices{told}")
+        if found:
+            print(f"evaluate  surely worse in {len(worse)} of {len(found)} slices{told}")
 
 
 def judged(

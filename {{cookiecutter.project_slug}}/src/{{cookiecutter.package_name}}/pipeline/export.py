@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,16 +16,24 @@ from ..errors import ProjectError
 from ..kinds.kind import TOLERANCE
 from ..layout import Layout, read_json, replacing, write_json
 from ..locks import exclusive
-from ..models import automl, bundle, onnx_export
+from ..models import automl, bundle, native, onnx_export
 from ..models.automl import Model
 from . import card, split
 
 REFERENCE_ROWS = 5000
+FAR = 10
+FORMS: dict[str, onnx_export.Precision | None] = {
+    "ONNX": "native",
+    "ONNX in double": "double",
+    "ONNX in float32": "float32",
+    "ONNX and skops": None,
+}
+"""The forms that are tried, and the precision that the estimator then computes in."""
 
 
 def run(config: Config, layout: Layout) -> None:
     with exclusive("export", layout), governance.recorded("export", layout, layout.splits, layout.trained):
-        parts = {part: split.read(config, layout, part) for part in split.PARTS}
+        parts = split.read_all(config, layout)
         model = automl.load(layout.trained / "model.joblib")
         run_id = read_json(layout.trained / "run.json")["run_id"]
         metrics = read_json(layout.results / "metrics.json")
@@ -47,50 +56,62 @@ def write(
     `parts` hold features and target. Raises ProjectError, and leaves `target` as it was, when the
     portable model does not answer as `model` does.
     """
-    features, test = (
-        pd.concat([parts[name] for name in names], ignore_index=True).drop(columns=config.task.target)
-        for names in (("train", "validation"), ("test",))
-    )
-    converted, schema, parity = portable(config, model, features, test)
+    model, features, test = kinds.of(model.kind).deployable(model, config.task, parts)
+    made = portable(config, model, features, test)
     reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
     with replacing(target) as folder:
         folder.mkdir()
-        onnx.save(converted, folder / bundle.MODEL)
-        write_json(folder / bundle.SCHEMA, schema)
-        estimator = type(model.estimator).__name__
-        write_json(folder / bundle.METADATA, {**origin, "model": estimator, "parity": parity})
+        onnx.save(made.model, folder / bundle.MODEL)
+        if made.estimator:
+            (folder / bundle.ESTIMATOR).write_bytes(made.estimator)
+        write_json(folder / bundle.SCHEMA, made.schema)
+        name = type(model.estimator).__name__
+        write_json(folder / bundle.METADATA, {**origin, "model": name, "parity": made.parity})
         reference.assign(**{bundle.SCORE: model.scores(reference)}).to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
-    return parity
+    return made.parity
 
 
-def portable(
-    config: Config, model: Model, features: pd.DataFrame, test: pd.DataFrame
-) -> tuple[onnx.ModelProto, dict[str, Any], dict[str, Any]]:
-    """Model, schema and parity report, in the first precision in which it answers as `model` does.
+@dataclass(frozen=True)
+class Portable:
+    """What a bundle is made of; `estimator` is None where `model` holds it."""
 
-    Raises ProjectError, with what was tried, when there is none.
+    model: onnx.ModelProto
+    estimator: bytes | None
+    schema: dict[str, Any]
+    parity: dict[str, Any]
+
+
+def portable(config: Config, model: Model, features: pd.DataFrame, test: pd.DataFrame) -> Portable:
+    """The first form in which it answers as `model` does.
+
+    That is ONNX, in the precision of the estimator's library or another; else ONNX for the preparation and skops for
+    the estimator. Raises ProjectError, with what was tried, when there is none.
     """
-    challenge = challenging(test)
+    kind = kinds.of(model.kind)
+    challenge = challenging(test) if kind.by_row else test
     expected = model.outputs(challenge)
     tried = []
-    for precision in get_args(onnx_export.Precision):
+    for form, precision in FORMS.items():
         try:
             converted, columns = onnx_export.export(model, features, precision)
+            estimator = None if precision else native.dump(model.estimator)
             schema = {
                 "kind": model.kind,
-                "target": config.task.target,
+                "target": kind.asks_for(config.task),
                 "classes": list(model.classes),
                 "columns": columns,
                 "example": as_rows(split.most_complete(test, 1))[0],
             }
-            report = {"precision": precision, **compare(converted, schema, challenge, expected)}
+            report = {"form": form, **compare(converted, estimator, schema, challenge, expected)}
         except ProjectError as error:
-            tried.append(f"{precision}: {error}")
+            tried.append(f"{form}: {error}")
             continue
         if report["same"]:
-            return converted, schema, report
-        tried.append(f"{precision}: off by up to {report['largest_difference']:.2g}, {report['labels_differ']} labels")
+            if estimator:
+                print("export    no ONNX form, so that serving needs the group native:", *tried, sep="\n  ", flush=True)
+            return Portable(converted, estimator, schema, report)
+        tried.append(f"{form}: off by up to {report['largest_difference']:.2g}, {report['labels_differ']} labels")
     raise ProjectError(
         "The portable model does not answer as the trained one does, so it is not accepted:\n  "
         + "\n  ".join(tried)
@@ -99,17 +120,28 @@ def portable(
 
 
 def challenging(test: pd.DataFrame) -> pd.DataFrame:
-    """The hold-out, and some of it once more with every column in turn missing or, where it is text, never seen."""
+    """The hold-out, and some of it once more with every column in turn missing and, where it is text, never seen, or,
+    where it is a number, as far outside of what the hold-out holds as ten times its range.
+    """
     few = test.head(20)
     texts = [str(name) for name in test if test[name].dtype == object]
-    missing = [few.assign(**{str(name): None if name in texts else np.nan}) for name in test]
-    never_seen = [few.assign(**{name: "never seen"}) for name in texts]
-    return pd.concat([test, *missing, *never_seen], ignore_index=True)
+    changed = [few.assign(**{str(name): None if name in texts else np.nan}) for name in test]
+    changed += [few.assign(**{name: "never seen"}) for name in texts]
+    for name in map(str, test.select_dtypes("number")):
+        low, high = test[name].min(), test[name].max()
+        changed += [few.assign(**{name: end}) for end in (low - FAR * (high - low), high + FAR * (high - low))]
+    return pd.concat([test, *changed], ignore_index=True)
 
 
-def compare(model: onnx.ModelProto, schema: dict[str, Any], rows: pd.DataFrame, expected: np.ndarray) -> dict[str, Any]:
+def compare(
+    model: onnx.ModelProto,
+    estimator: bytes | None,
+    schema: dict[str, Any],
+    rows: pd.DataFrame,
+    expected: np.ndarray,
+) -> dict[str, Any]:
     """The outputs of the portable model, and what they decide, against `expected` (rows by outputs)."""
-    loaded = bundle.Bundle(model.SerializeToString(), bundle.schema_from(schema), {})
+    loaded = bundle.Bundle(model.SerializeToString(), bundle.schema_from(schema), {}, estimator)
     difference, labels_differ = kinds.of(loaded.schema.kind).differences(expected, loaded.outputs(as_rows(rows)))
     return {
         "rows": len(rows),

@@ -19,6 +19,11 @@ FREE_TEXT = 0.5
 def choose(connection: duckdb.DuckDBPyConnection, train: str, task: Task) -> tuple[list[str], dict[str, str]]:
     """Features, and the other columns with the reason, by the training part. Raises ProjectError when none is left."""
     types = columns(connection, train)
+    decided = kinds.of(task.kind).features(task)
+    if decided:
+        return list(decided), {
+            name: "a series is forecast by its own past" for name in types if name not in (*decided, task.target)
+        }
     left_out = {}
     for name, kind in types.items():
         if name == task.target:
@@ -52,7 +57,9 @@ def _useless(connection: duckdb.DuckDBPyConnection, train: str, name: str, kind:
 
 
 def check_target(connection: duckdb.DuckDBPyConnection, view: str, task: Task, types: dict[str, str]) -> None:
-    """Raises ProjectError when the target cannot be what the task says that it is."""
+    """Raises ProjectError when the target, where there is one, cannot be what the task says that it is."""
+    if task.target is None:
+        return
     target = quoted(task.target)
     present, distinct = connection.execute(
         f"select count({target}), count(distinct {target}) from {view}"

@@ -36,9 +36,11 @@ def run(config: Config, layout: Layout) -> None:
     with exclusive("leakage", layout), governance.recorded("leakage", layout, layout.splits) as record:
         train = sample(split.read(config, layout, "train"), config.leakage.sample_rows, config.seed)
         kind = kinds.of(config.task.kind)
-        scores = single_feature_scores(train, config.task.target, kind, config.seed)
+        scores, leaks = {}, []
+        if config.task.target and kind.alone:
+            scores = single_feature_scores(train, config.task.target, kind, config.seed)
+            leaks = find(train, config.task.target, kind, scores, known_afterwards(layout), config.leakage.max_score)
         repeated = duplicates(config, layout)
-        leaks = find(train, config.task.target, kind, scores, known_afterwards(layout), config.leakage.max_score)
         record.facts["leaks"] = [leak.column for leak in leaks]
         with replacing(layout.results / "leakage") as folder:
             folder.mkdir()
@@ -48,12 +50,11 @@ def run(config: Config, layout: Layout) -> None:
                 "test_rows_in_train": repeated,
             }
             write_json(folder / "leakage.json", report)
-            draw(scores, kind, config.leakage.max_score, folder / "leakage.png")
-    best = next(iter(scores))
-    print(
-        f"leakage   {best} knows most alone: {kind.alone} {scores[best]:.3f}; "
-        f"{repeated:,} rows of test are in train too"
-    )
+            if scores:
+                draw(scores, kind, config.leakage.max_score, folder / "leakage.png")
+    best = next(iter(scores), None)
+    told = f"{best} knows most alone: {kind.alone} {scores[best]:.3f}" if best else "no feature can know the answer"
+    print(f"leakage   {told}; {repeated:,} rows of test are in train too")
     if not leaks:
         return
     told = "\n".join(f"  {leak.column}: {leak.reason}" for leak in leaks)
@@ -118,7 +119,7 @@ def duplicates(config: Config, layout: Layout) -> int:
     """How many rows of the test part are in the training part too, all features and the target being equal."""
     with connect(config.engine, layout) as connection:
         chosen = split.read_features(layout)
-        row = ", ".join(quoted(name) for name in [*chosen, config.task.target])
+        row = ", ".join(quoted(name) for name in (*chosen, config.task.target) if name)
         train, test = (parquet(layout.splits / f"{part}.parquet") for part in ("train", "test"))
         return count(connection, test, f"hash({row}) in (select hash({row}) from {train})")
 

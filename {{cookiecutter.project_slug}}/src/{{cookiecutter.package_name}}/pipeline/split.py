@@ -69,18 +69,19 @@ def write_parts(
     features.check_target(connection, view, task, types)
     boolean = [name for name, kind in types.items() if kind == "BOOLEAN" and name != task.target]
     as_text = [name for name in boolean if count(connection, view, f"{quoted(name)} is null")]
-    wanted = {task.target: kinds.of(task.kind).target_type, **dict.fromkeys(as_text, "varchar")}
+    wanted = {**dict.fromkeys(as_text, "varchar"), **kinds.of(task.kind).types(task)}
     replaced = [f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in wanted.items()]
+    instead = f" replace ({', '.join(replaced)})" if replaced else ""
+    labelled = f" where {quoted(task.target)} is not null" if task.target else ""
     key = ", ".join(map(quoted, task.key)) or "file_row_number"
     score, stratum = {
         "time": (quoted(task.time or ""), "0"),
         "random": (f"hash({seed}, {key})", "0"),
-        "stratified": (f"hash({seed}, {key})", quoted(task.target)),
+        "stratified": (f"hash({seed}, {key})", quoted(task.target or "")),
         "group": (f"hash({seed}, {quoted(task.group or '')})", "0"),
     }[split.method]
     connection.execute(
-        f"create view scored as select * replace ({', '.join(replaced)}), {score} as _score, {stratum} as _stratum "
-        f"from {view} where {quoted(task.target)} is not null"
+        f"create view scored as select *{instead}, {score} as _score, {stratum} as _stratum from {view}{labelled}"
     )
     judged = "(select distinct _score, _stratum from scored)" if split.method == "group" else "scored"
     train, until_test = round(1 - split.validation - split.test, 9), round(1 - split.test, 9)
@@ -106,8 +107,8 @@ def write_parts(
     empty = [name for name, rows in parts.items() if not rows]
     if empty:
         raise ProjectError(
-            f"{sum(parts.values())} rows with a {task.target} are too few: {', '.join(empty)} would be empty. "
-            "Change conf/split/ or land more data."
+            f"{sum(parts.values())} rows{f' with a {task.target}' if task.target else ''} are too few: "
+            f"{', '.join(empty)} would be empty. Change conf/split/ or land more data."
         )
     return parts
 
@@ -136,8 +137,14 @@ def check_leakage(connection: duckdb.DuckDBPyConnection, config: Config, folder:
 
 
 def read(config: Config, layout: Layout, part: str) -> pd.DataFrame:
-    """Features and target of one part, oldest row first where the task has a time."""
-    return _rows(config, layout, part)[[*read_features(layout), config.task.target]]
+    """Features and the target, if any, of one part, oldest row first where the task has a time."""
+    target = [config.task.target] if config.task.target else []
+    return _rows(config, layout, part)[[*read_features(layout), *target]]
+
+
+def read_all(config: Config, layout: Layout) -> dict[str, pd.DataFrame]:
+    """Every part as `read` gives it."""
+    return {part: read(config, layout, part) for part in PARTS}
 
 
 def read_features(layout: Layout) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .. import governance, registry
+from .. import governance, kinds, registry
 from ..config import Config
+from ..kinds.kind import features
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..models import automl
@@ -25,7 +26,8 @@ def run(config: Config, layout: Layout) -> None:
         with replacing(layout.results / "leaderboard.csv") as leaderboard:
             # without the seconds: the same data, settings and seed give the same file
             found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
-        example = split.most_complete(train.drop(columns=config.task.target), 3)
+        kind = kinds.of(config.task.kind)
+        example = kind.examples(found.model.pipeline, split.most_complete(features(train, config.task), 3))
         run_id = registry.log_training(config, layout, found, train, example)
         with replacing(layout.trained) as trained:
             trained.mkdir()

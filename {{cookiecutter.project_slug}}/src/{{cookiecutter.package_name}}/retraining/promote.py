@@ -40,14 +40,15 @@ def run(config: Config, layout: Layout) -> Promotion:
     if champion and champion.run_id == run_id:
         return Promotion(champion.number, False, f"promote   version {champion.number} is the champion already")
     challenger = bundle.load(layout.bundle)
-    test = split.read(config, layout, "test")
-    rows, actual = export.as_rows(test.drop(columns=config.task.target)), test[config.task.target].to_numpy()
+    parts, kind = split.read_all(config, layout), kinds.of(config.task.kind)
+    asked = kind.hold_out(config.task, parts, challenger.schema.classes, config.seed)
+    rows = export.as_rows(asked.rows)
     failed = [check for check in checked(config, layout, challenger, rows) if not check.passes]
     if failed:
         why = "; ".join(f"{check.name} ({check.told})" for check in failed)
         governance.decided(layout, "Refused", version=None, run_id=run_id, why=why)
         return Promotion(None, False, f"promote   the gate refuses the model, nothing is registered: {why}")
-    verdict = judged(config, layout, challenger, champion, rows, actual)
+    verdict = judged(config, layout, challenger, champion, rows, asked.actual)
     version = registry.register(layout, run_id)
     governance.decided(
         layout,
@@ -94,7 +95,7 @@ def checked(config: Config, layout: Layout, challenger: Bundle, rows: list[dict[
         read_json(layout.results / "parity.json"),
         leaks if config.leakage.action == "stop" else [],
         read_json(layout.results / "behaviour.json"),
-        gate.latency(challenger, rows),
+        gate.latency(challenger, challenger.schema.example),
     )
 
 
@@ -106,16 +107,20 @@ def judged(
     rows: list[dict[str, Any]],
     actual: np.ndarray,
 ) -> gate.Verdict:
-    """The exported bundle against the champion's, on the test part: its `rows` and `actual` targets."""
+    """The exported bundle against the champion's, on the `rows` of the hold-out and what is `actual` there."""
+    kind = kinds.of(config.task.kind)
+    if not kind.by_row:
+        found = read_json(layout.results / "evaluation.json")[kind.measure]
+        return gate.Verdict("Promoted", f"{kind.measure} {found['value']:.4f} on the hold-out, and it is the newest")
     defending = None
     if champion:
         with tempfile.TemporaryDirectory() as folder:
             defender = bundle.load(registry.download_bundle(layout, champion, Path(folder)))
-        if _fits(defender, config, rows) and defender.schema.classes == challenger.schema.classes:
+        if _fits(defender, config, rows) and (config.task.target is None or _same_classes(defender, challenger)):
             defending = defender.outputs(rows)
     return gate.judge(
         config.gate,
-        kinds.of(config.task.kind),
+        kind,
         actual,
         challenger.outputs(rows),
         defending,
@@ -124,7 +129,12 @@ def judged(
     )
 
 
+def _same_classes(one: Bundle, other: Bundle) -> bool:
+    return one.schema.classes == other.schema.classes
+
+
 def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
     """Whether a model answers the present question from the columns of the present rows."""
-    asked = model.schema.kind == config.task.kind and model.schema.target == config.task.target
+    question = kinds.of(config.task.kind).asks_for(config.task)
+    asked = model.schema.kind == config.task.kind and model.schema.target == question
     return asked and all(column.name in rows[0] for column in model.schema.columns)

@@ -35,6 +35,10 @@ START_SECONDS = 60
 
 def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
+    if not (config.task.target and kinds.of(config.task.kind).by_row):
+        raise ProjectError(
+            f"simulate replays rows whose truth comes later; a task of kind {config.task.kind} has none."
+        )
     deployment.required(layout)
     periods = waiting_periods(config.sources, layout)[:months]
     if not periods:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, create_model
 
 from ..models.answers import Answers
-from ..models.bundle import Column, Schema
+from ..models.bundle import TEXTS, Column, Schema
 from . import errors
 from .service import Service
 
@@ -52,7 +52,7 @@ def response_of(answers: Answers) -> type[BaseModel]:
 def request_of(schema: Schema, max_rows: int) -> type[BaseModel]:
     """The pydantic model of a request: every column must be named, null stands for a missing value."""
     fields: dict[str, Any] = {
-        column.name: (_type_of(column) | None, Field(description=_describe(column))) for column in schema.columns
+        column.name: (_type_of(column), Field(description=_describe(column))) for column in schema.columns
     }
     row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
     example: Any = {"rows": [dict(schema.example)]}
@@ -64,14 +64,16 @@ def request_of(schema: Schema, max_rows: int) -> type[BaseModel]:
 
 
 def _type_of(column: Column) -> Any:
+    if column.type == "choice":
+        return Literal[column.categories]
     number = BeforeValidator(_not_text)
-    types = {
+    types: dict[str, Any] = {
         "number": Annotated[FiniteFloat, number],
         "integer": Annotated[int, number, AfterValidator(_exact)],
         "boolean": bool,
         "category": str,
     }
-    return types[column.type]
+    return types[column.type] | None
 
 
 def _not_text(value: Any) -> Any:
@@ -89,7 +91,7 @@ def _exact(value: int) -> int:
 
 
 def _describe(column: Column) -> str:
-    if column.type == "category":
+    if column.type in TEXTS:
         shown = ", ".join(column.categories[:10])
         return f"One of {shown}" + (", …" if len(column.categories) > 10 else "")
     return f"In training {column.minimum:g} to {column.maximum:g}"

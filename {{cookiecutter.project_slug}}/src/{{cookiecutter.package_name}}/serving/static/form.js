@@ -24,11 +24,20 @@ function bar(label, probability) {
   return row;
 }
 
+// What each kind of model answers, in a few words.
+function headline(prediction) {
+  if (prediction.label !== undefined) return prediction.label;
+  if (prediction.cluster !== undefined) return `cluster ${prediction.cluster}`;
+  if (prediction.unusual !== undefined) return `${prediction.unusual ? "unusual" : "usual"} (${prediction.score.toPrecision(3)})`;
+  const between = prediction.low === undefined ? "" : ` (${prediction.low.toPrecision(4)} to ${prediction.high.toPrecision(4)})`;
+  return prediction.value.toPrecision(4) + between;
+}
+
 function show(body) {
   const prediction = body.predictions[0];
   const bars = Object.entries(prediction.probabilities ?? {}).map(([label, p]) => bar(label, p));
   const warnings = prediction.warnings.map((text) => line("warning", text));
-  answer.replaceChildren(line("label", prediction.label ?? prediction.value.toPrecision(4)), ...bars, ...warnings);
+  answer.replaceChildren(line("label", headline(prediction)), ...bars, ...warnings);
 }
 
 function refuse(problem) {
