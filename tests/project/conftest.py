@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +85,41 @@ def required(command: str, package: str) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """PostgreSQL on a free port, in a temporary folder; its SQLAlchemy URL."""
+    initdb, server = required("initdb", "postgresql"), required("postgres", "postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    user = "postgres" if os.getuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    port = free_port()
+    data = str(folder / "data")
+    subprocess.run(
+        [initdb, "-D", data, "-U", "ada", "-A", "trust", "-E", "UTF8", "--no-sync"],
+        check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    command = [server, "-D", data, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+    process = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        yield f"postgresql+psycopg://ada:s3cr3t@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

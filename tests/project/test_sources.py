@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +18,7 @@ import pytest
 from bake import bake, share_environment
 
 from ..conftest import BakedProject
-from .conftest import required
+from .conftest import free_port
 
 ROWS = [{"id": number, "name": f"Zoë {number}", "changed": f"2024-01-{number:02}"} for number in range(1, 26)]
 TABLE = "<table><tr><th>Currency<th>Rate</tr><tr><td>EUR<td>1.10</tr><tr><td>DKK<td>0.15</tr></table>"
@@ -287,37 +282,6 @@ def test_a_fetch_that_is_killed_leaves_no_half_file_and_can_be_run_again(
     assert not (project.root / "data" / ".incoming").exists()
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """PostgreSQL on a free port, in a temporary folder; its SQLAlchemy URL."""
-    initdb, server = required("initdb", "postgresql"), required("postgres", "postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    user = "postgres" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    subprocess.run(
-        [initdb, "-D", data, "-U", "ada", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    command = [server, "-D", data, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
-    process = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        time.sleep(0.5)
-        yield f"postgresql+psycopg://ada:s3cr3t@127.0.0.1:{port}/postgres"
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 FILL = """
 import sqlalchemy as sa
 with sa.create_engine({url!r}).begin() as connection:
@@ -360,9 +324,7 @@ def test_a_database_is_read_in_chunks_and_goes_on_from_its_watermark(
 @pytest.fixture(scope="session")
 def s3(tools: Path) -> Iterator[str]:
     """An S3 server on loopback with a bucket; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [str(tools.parent / "moto_server"), "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -8,13 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import compose, config
-from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }} import compose, config, kinds
+from {{ cookiecutter.package_name }}.config import ClassificationTask, Config, RegressionTask
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import automl
 
 ROOT = Path(__file__).parents[1]
 PENGUINS = ROOT / "tests" / "penguins"
+CLASSIFY = kinds.of(ClassificationTask(kind="classification", view="t", target="y"))
+REGRESS = kinds.of(RegressionTask(kind="regression", view="t", target="y"))
 SETTINGS = ["source=[penguins]", "task=sex", "split=stratified", "leakage=warn", "experiment=smoke"]
 
 

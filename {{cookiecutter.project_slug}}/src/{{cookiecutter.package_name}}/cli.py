@@ -183,6 +183,15 @@ def predict(url: str | None, rows: Path | None) -> None:
 
 
 @main.command()
+@click.argument("version")
+def reproduce(version: str) -> None:
+    """Train a registered version again from its code and data: does it answer the same?"""
+    from . import reproduce as reproducing
+
+    click.echo(reproducing.run(Layout(), version))
+
+
+@main.command()
 def monitor() -> None:
     """Compare the logged predictions with the model's own reference; write one drift report."""
     from .monitoring import drift

@@ -194,11 +194,15 @@ class Task(Section):
 
 
 class ClassificationTask(Task):
-    """`positive` is the class that is watched; null: the rarest one."""
+    """`positive` is the class that is watched; null: the rarest one.
+
+    `costs` say for a true class what another one costs as an answer. What is not said costs 1, the right one nothing.
+    """
 
     kind: Literal["classification"]
     target: Name
     positive: str | None = None
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0)]]] = {}
 
 
 class RegressionTask(Task):

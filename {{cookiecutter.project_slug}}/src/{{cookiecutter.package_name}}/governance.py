@@ -5,9 +5,11 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,6 +131,34 @@ def git_revision(layout: Layout) -> str:
     except (OSError, subprocess.CalledProcessError):
         return "none"
     return described.stdout.strip()
+
+
+CODE = ("conf", "data", "dvc.lock", "dvc.yaml", "metadata.yaml", "params.yaml", "pyproject.toml", "sql", "src")
+"""What a model is made of that git keeps."""
+
+
+def uncommitted(layout: Layout) -> bytes:
+    """What of CODE differs from the commit, also files that git does not know yet, as a patch; empty outside git."""
+    known = [name for name in CODE if (layout.root / name).exists()]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}
+
+        def git(*arguments: str) -> bytes:
+            command = ["git", *arguments]
+            return subprocess.run(command, cwd=layout.root, env=environment, capture_output=True, check=True).stdout
+
+        try:
+            git("read-tree", "HEAD")
+            git("add", "--all", "--", *known)
+            return git("diff", "--cached", "--binary", "HEAD", "--", *known)
+        except (OSError, subprocess.CalledProcessError):
+            return b""
+
+
+def lock_hash(layout: Layout) -> str:
+    """SHA-256 of poetry.lock, which stands for the environment; `none` where there is none."""
+    lock = layout.root / "poetry.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "none"
 
 
 def _user(layout: Layout) -> str:

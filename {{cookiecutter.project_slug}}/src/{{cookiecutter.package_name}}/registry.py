@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ MODEL = PACKAGE
 """The experiment and the registered model carry the name of the package."""
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+PATCH, BUNDLE = "uncommitted.patch", "bundle"
+"""Artifacts of a run: what differed from the commit when it was trained, and the portable model."""
+
 REQUIREMENTS = ["pycaret==3.3.2", "scikit-learn", "six", "setuptools<81"]
 
 
@@ -45,7 +49,7 @@ def store(layout: Layout) -> str:
 def log_training(
     config: Config, layout: Layout, found: automl.Search, train: pd.DataFrame, example: pd.DataFrame
 ) -> str:
-    """A run with configuration, leaderboard, data set, lineage and the fitted pipeline; returns its id.
+    """A run with configuration, leaderboard, data set, lineage, cost and the fitted pipeline; returns its id.
 
     `train` holds features and target, `example` a few rows of features, shown with the model.
     """
@@ -53,13 +57,24 @@ def log_training(
     with mlflow.start_run() as run:
         mlflow.log_params(_flat(config.model_dump(mode="json")))
         mlflow.log_artifact(str(layout.params))
-        mlflow.set_tags({"git_revision": governance.git_revision(layout), **governance.dvc_hashes(layout)})
+        mlflow.set_tags(
+            {
+                "git_revision": governance.git_revision(layout),
+                "lock": governance.lock_hash(layout),
+                **governance.dvc_hashes(layout),
+            }
+        )
+        if patch := governance.uncommitted(layout):
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / PATCH).write_bytes(patch)
+                mlflow.log_artifacts(folder)
         source = str(layout.splits / "train.parquet")
         mlflow.log_input(
             mlflow.data.from_pandas(train, source=source, targets=config.task.target, name="train"), context="training"
         )
         mlflow.log_table(found.leaderboard, "leaderboard.json")
         best = found.leaderboard.iloc[0]
+        mlflow.log_metrics({"train_seconds": found.seconds, "train_peak_memory_mb": governance.peak_memory_mb()})
         mlflow.set_tag("estimator", type(found.model.estimator).__name__)
         mlflow.log_metrics(
             {
@@ -86,7 +101,7 @@ def log_evaluation(layout: Layout, run_id: str, metrics: Mapping[str, float]) ->
         mlflow.log_metrics({f"holdout_{name}": value for name, value in metrics.items()})
         mlflow.log_artifacts(str(layout.results / "plots"), "plots")
         mlflow.log_artifact(str(layout.results / "model_card.md"))
-        mlflow.log_artifacts(str(layout.bundle), "bundle")
+        mlflow.log_artifacts(str(layout.bundle), BUNDLE)
 
 
 def version_of_run(layout: Layout, run_id: str) -> Version | None:
@@ -153,12 +168,20 @@ def promote(layout: Layout, version: Version) -> None:
     set_alias(layout, CHAMPION, version.number)
 
 
-def download_bundle(layout: Layout, version: Version, target: Path) -> Path:
-    """Copy the bundle of `version` below `target`; returns its folder."""
+def download(layout: Layout, run_id: str, artifact: str, target: Path) -> Path | None:
+    """Copy an artifact of a run below `target`; its path there, or None when the run has none of that name."""
     mlflow = _mlflow(layout)
-    return Path(
-        mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path="bundle", dst_path=str(target))
-    )
+    if artifact not in {found.path for found in _client(layout).list_artifacts(run_id)}:
+        return None
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=artifact, dst_path=str(target)))
+
+
+def download_bundle(layout: Layout, version: Version, target: Path) -> Path:
+    """Copy the bundle of `version` below `target`; returns its folder. Raises ProjectError when the run has none."""
+    found = download(layout, version.run_id, BUNDLE, target)
+    if found is None:
+        raise ProjectError(f"Version {version.number} has no bundle: its run ended before `export` was done.")
+    return found
 
 
 def _mlflow(layout: Layout) -> Any:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from {{ cookiecutter.package_name }} import kinds
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.retraining import gate
 from {{ cookiecutter.package_name }}.retraining.triggers import State, decide
+
+from ..conftest import CLASSIFY
 
 
 def test_few_predictions_and_no_drift_are_no_reason(smoke: Config) -> None:
@@ -43,7 +44,7 @@ def outcome(smoke: Config, challenger: np.ndarray, champion: np.ndarray | None, 
     first = both(challenger)
     second = None if champion is None else both(champion)
     changed = smoke.gate.model_copy(update=policy)
-    return gate.judge(changed, kinds.of("classification"), ACTUAL, first, second, ("no", "yes"), 7)
+    return gate.judge(changed, CLASSIFY, ACTUAL, first, second, ("no", "yes"), 7)
 
 
 def both(positive: np.ndarray) -> np.ndarray:
@@ -66,7 +67,7 @@ def test_only_a_model_that_is_surely_better_takes_the_place_of_the_champion(smok
 
 
 def test_the_gate_names_every_condition_that_is_not_met(smoke: Config) -> None:
-    kind = kinds.of("classification")
+    kind = CLASSIFY
     report = {"auc": {"value": 0.7, "low": 0.6, "high": 0.8, "naive": 0.5}}
     parity = {"same": True, "largest_difference": 1e-9}
     assert all(check.passes for check in gate.checks(smoke.gate, kind, report, parity, [], [], 0.1))

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import kinds
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.pipeline import slices
+
+from ..conftest import CLASSIFY, REGRESS
 
 ROWS = pd.DataFrame(
     {
@@ -39,6 +40,6 @@ def test_slices_can_be_chosen_and_must_be_features(smoke: Config) -> None:
 
 def test_the_loss_of_a_row_is_that_of_its_answer() -> None:
     outputs = np.array([[0.9, 0.1], [0.2, 0.8]])
-    losses = kinds.of("classification").losses(np.array(["no", "no"]), outputs, ("no", "yes"))
+    losses = CLASSIFY.losses(np.array(["no", "no"]), outputs, ("no", "yes"))
     assert losses == pytest.approx([-np.log(0.9), -np.log(0.2)])
-    assert kinds.of("regression").losses(np.array([3.0]), np.array([[5.0]]), ()).tolist() == [2.0]
+    assert REGRESS.losses(np.array([3.0]), np.array([[5.0]]), ()).tolist() == [2.0]

@@ -13,6 +13,8 @@ from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.pipeline import exploit, features, leakage, split
 from {{ cookiecutter.package_name }}.warehouse import connect, parquet
 
+from ..conftest import CLASSIFY
+
 TASK = ClassificationTask(kind="classification", view="t", target="y", key=("id",), time="at", group="who")
 
 
@@ -125,7 +127,7 @@ def refused(smoke: Config, layout: Layout, method: str, task: Task, message: str
     def split_and_check() -> None:
         parts_of(smoke, layout, method, task, y=values)
         with connect(smoke.engine, layout) as connection:
-            kinds.of(task.kind).check_parts(connection, task, split.relations(layout.root / method))
+            kinds.of(task).check_parts(connection, split.relations(layout.root / method))
 
     with pytest.raises(ProjectError, match=message):
         split_and_check()
@@ -159,8 +161,8 @@ def test_features_that_know_the_answer_are_found(smoke: Config, project: Layout)
     rows["same"] = rows["y"].map({"rare": 1, "often": 0})
     rows["orders"] = rows["same"] * 100.0 + rows["x"]
     rows["nearly"] = rows["same"].where(rows.index % 17 != 0, 1 - rows["same"])
-    scores = leakage.single_feature_scores(rows, "y", kinds.of("classification"), 7)
-    found = leakage.find(rows, "y", kinds.of("classification"), scores, ["x"], 0.9)
+    scores = leakage.single_feature_scores(rows, "y", CLASSIFY, 7)
+    found = leakage.find(rows, "y", CLASSIFY, scores, ["x"], 0.9)
     leaks = {leak.column: leak.reason for leak in found}
     assert "under another name" in leaks["same"]
     assert "it orders y" in leaks["orders"]

@@ -36,9 +36,9 @@ def test_the_gate_notices_a_model_that_answers_otherwise(
     made = export.portable(smoke, found.model, trained_on(penguins), test)
     expected = found.model.outputs(test)
     moved = expected + np.array([0.001, -0.001])
-    assert export.compare(made.model, None, made.schema, test, expected)["same"]
-    assert not export.compare(made.model, None, made.schema, test, moved)["same"]
-    assert export.compare(made.model, None, made.schema, test, expected[:, ::-1])["labels_differ"] > 0
+    assert export.compare(found.model.kind, made.model, None, made.schema, test, expected)["same"]
+    assert not export.compare(found.model.kind, made.model, None, made.schema, test, moved)["same"]
+    assert export.compare(found.model.kind, made.model, None, made.schema, test, expected[:, ::-1])["labels_differ"] > 0
 
 
 def test_what_has_no_onnx_form_is_kept_by_skops(

@@ -20,7 +20,7 @@ from {{ cookiecutter.package_name }}.serving.app import create_app
 from {{ cookiecutter.package_name }}.serving.service import Service
 
 TASK = ForecastingTask(kind="forecasting", view="t", target="passengers", time="month", horizon=12, season=12)
-KIND = kinds.of("forecasting")
+KIND = kinds.of(TASK)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_forecasts_from_rolling_origins_beat_the_last_season(
     found: automl.Search, parts: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     assert found.leaderboard["id"][0] == "theta"
-    asked = KIND.hold_out(TASK, parts, (), 7)
+    asked = KIND.hold_out(parts, (), 7)
     assert asked.rows["origin"].drop_duplicates().tolist() == ["1958-06-01", "1958-12-01", "1959-06-01", "1959-12-01"]
     outputs = KIND.answered(found.model, asked)
     assert outputs[:12] == pytest.approx(found.model.outputs(asked.rows[:12]))

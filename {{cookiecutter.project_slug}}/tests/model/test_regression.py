@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }} import config, kinds
+from {{ cookiecutter.package_name }} import config
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import automl
 from {{ cookiecutter.package_name }}.pipeline import evaluate, export, leakage, split
 from {{ cookiecutter.package_name }}.serving.rollout import Rollout
 
-from ..conftest import new_project, search
+from ..conftest import REGRESS, new_project, search
 from ..serving.conftest import put_in_charge
 
 
@@ -73,7 +73,7 @@ def test_a_model_of_the_mass_is_judged_drawn_and_answers(
     numbers: Layout, weigh: Config, parts: dict[str, pd.DataFrame], tmp_path: Path
 ) -> None:
     model = searched(weigh, parts, "lr")
-    kind = kinds.of("regression")
+    kind = REGRESS
     rows, actual = parts["test"].drop(columns="body_mass_g"), parts["test"]["body_mass_g"].to_numpy()
     naive = kind.naive(parts["train"]["body_mass_g"], (), len(rows))
     report = evaluate.judged(kind, actual, model.outputs(rows), naive, (), 7)
@@ -102,6 +102,6 @@ def test_the_leakage_report_asks_what_a_feature_knows_of_a_number(numbers: Layou
 
 def test_what_differs_is_measured_in_spreads_of_the_target() -> None:
     expected = np.array([[0.0], [2.0]])
-    differences, decided = kinds.of("regression").differences(expected, expected + 0.5)
+    differences, decided = REGRESS.differences(expected, expected + 0.5, ())
     assert differences.tolist() == [0.5, 0.5]
     assert decided == 0

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from {{ cookiecutter.package_name }} import config, kinds
-from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.config import ClusteringTask, Config
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import automl, bundle
 from {{ cookiecutter.package_name }}.pipeline import evaluate, export, leakage, split
@@ -77,8 +77,8 @@ def test_the_number_of_clusters_is_compared(alike: tuple[Config, Parts]) -> None
 
 def test_clusters_are_judged_against_lots(alike: tuple[Config, Parts], tmp_path: Path) -> None:
     settings, parts = alike
-    model, kind = searched(settings, parts, "kmeans").model, kinds.of("clustering")
-    asked = kind.hold_out(settings.task, parts, model.classes, 7)
+    model, kind = searched(settings, parts, "kmeans").model, kinds.of(settings.task)
+    asked = kind.hold_out(parts, model.classes, 7)
     outputs = model.outputs(asked.rows)
     report = evaluate.judged(kind, asked.actual, outputs, asked.naive, model.classes, 7)
     assert report["silhouette"]["naive"] < 0.1 < report["silhouette"]["low"] < report["silhouette"]["high"] <= 1
@@ -89,8 +89,8 @@ def test_clusters_are_judged_against_lots(alike: tuple[Config, Parts], tmp_path:
 
 def test_made_up_penguins_are_told_from_real_ones(unusual: tuple[Config, Parts], tmp_path: Path) -> None:
     settings, parts = unusual
-    model, kind = searched(settings, parts, "iforest").model, kinds.of("anomaly")
-    asked = kind.hold_out(settings.task, parts, (), 7)
+    model, kind = searched(settings, parts, "iforest").model, kinds.of(settings.task)
+    asked = kind.hold_out(parts, (), 7)
     assert asked.own == len(parts["test"]) == len(asked.rows) / 3
     outputs = model.outputs(asked.rows)
     report = evaluate.judged(kind, asked.actual, outputs, asked.naive, (), 7)
@@ -103,7 +103,7 @@ def test_made_up_penguins_are_told_from_real_ones(unusual: tuple[Config, Parts],
 
 def test_silhouettes_are_those_of_the_definition() -> None:
     points = np.array([[0.0], [2.0], [10.0], [12.0]])
-    kind, members = kinds.of("clustering"), np.eye(2)[[0, 0, 1, 1]]
+    kind, members = kinds.of(ClusteringTask(kind="clustering", view="t")), np.eye(2)[[0, 0, 1, 1]]
     metrics = kind.metrics(points, members, ("0", "1"))
     assert metrics["silhouette"] == pytest.approx(np.mean([10 / 11, 8 / 9, 8 / 9, 10 / 11]))
     assert metrics["davies_bouldin"] == pytest.approx(2 / 10)

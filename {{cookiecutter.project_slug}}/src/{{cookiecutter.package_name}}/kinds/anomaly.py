@@ -36,14 +36,14 @@ class Anomaly(Unsupervised[AnomalyTask]):
     loss = "share decided wrongly"
     baseline = "a model to which all rows are the same"
 
-    def asks_for(self, task: AnomalyTask) -> str:
+    def asks_for(self) -> str:
         return "unusual"
 
     def created(
-        self, experiment: Any, task: AnomalyTask, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
+        self, experiment: Any, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
     ) -> tuple[Any, dict[str, float]]:
         """Fitted on the training rows, and judged as it is in the end, on the validation rows."""
-        made = experiment.create_model(candidate, fraction=task.share, verbose=False, **arguments)
+        made = experiment.create_model(candidate, fraction=self.task.share, verbose=False, **arguments)
         rows, actual = with_made_up(experiment.X, validation, int(experiment.seed))
         prepared = experiment.pipeline.transform(rows)
         scores = made.decision_function(prepared) - made.threshold_
@@ -67,9 +67,7 @@ class Anomaly(Unsupervised[AnomalyTask]):
         scores = pipeline.decision_function(rows) - self.estimator(pipeline).threshold_
         return np.asarray(scores, dtype=np.float64).reshape(-1, 1)
 
-    def hold_out(
-        self, task: AnomalyTask, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int
-    ) -> HoldOut:
+    def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         rows, actual = with_made_up(parts["train"], parts["test"], seed)
         return HoldOut(rows, actual, np.zeros((len(rows), 1)), len(parts["test"]))
 
@@ -142,7 +140,9 @@ class Anomaly(Unsupervised[AnomalyTask]):
         shown = rows.iloc[: len(own)].assign(score=own).sort_values("score", ascending=False)
         shown.to_csv(folder / "most_unusual.csv", index=False, float_format="%.6g")
 
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         """In standard deviations of the expected scores; rows nearer to the threshold than TOLERANCE decide nothing."""
         spread = float(expected.std()) or 1.0
         clear = np.abs(expected[:, 0]) > TOLERANCE * spread

@@ -37,7 +37,8 @@ class Classification(Supervised[ClassificationTask]):
     alone = "AUC"
     chance = 0.5
 
-    def check_target(self, task: ClassificationTask, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, kind: str, present: int, distinct: int) -> None:
+        task = self.task
         if distinct <= MANY_CLASSES:
             return
         if kind in ("VARCHAR", "BOOLEAN"):
@@ -51,9 +52,8 @@ class Classification(Supervised[ClassificationTask]):
             "as case when … then 'high' else 'low' end."
         )
 
-    def check_parts(
-        self, connection: duckdb.DuckDBPyConnection, task: ClassificationTask, parts: dict[str, str]
-    ) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
+        task = self.task
         classes = {name: class_counts(connection, relation, task.target) for name, relation in parts.items()}
         everywhere = {
             label: sum(counts.get(label, 0) for counts in classes.values())
@@ -64,6 +64,12 @@ class Classification(Supervised[ClassificationTask]):
             raise ProjectError(
                 f"task.positive is {task.positive!r}, but {task.target} is one of {', '.join(sorted(everywhere))} "
                 "(conf/task/)."
+            )
+        unknown = {*task.costs, *(name for answers in task.costs.values() for name in answers)} - {*everywhere}
+        if unknown:
+            raise ProjectError(
+                f"task.costs names {', '.join(sorted(unknown))}, but {task.target} is one of "
+                f"{', '.join(sorted(everywhere))} (conf/task/)."
             )
         if len(everywhere) < 2:
             raise ProjectError(
@@ -78,8 +84,8 @@ class Classification(Supervised[ClassificationTask]):
                     "leave out rare classes in sql/, land more data, or try conf/split/stratified.yaml."
                 )
 
-    def classes(self, target: pd.Series, task: ClassificationTask) -> tuple[str, ...]:
-        chosen = task.positive or str(target.value_counts().sort_index().idxmin())
+    def classes(self, target: pd.Series) -> tuple[str, ...]:
+        chosen = self.task.positive or str(target.value_counts().sort_index().idxmin())
         return (*sorted(set(target) - {chosen}), chosen)
 
     def encoded(self, target: pd.Series, classes: tuple[str, ...]) -> pd.Series:
@@ -88,6 +94,18 @@ class Classification(Supervised[ClassificationTask]):
 
     def refuses(self, candidate: Any) -> str:
         return "" if hasattr(candidate, "predict_proba") else "it gives no probabilities"
+
+    def costs(self, classes: tuple[str, ...]) -> np.ndarray:
+        matrix = 1 - np.eye(len(classes))
+        for true, answers in self.task.costs.items():
+            for answer, cost in answers.items():
+                matrix[classes.index(true), classes.index(answer)] = cost
+        return matrix if self.task.costs else np.zeros((0, 0))
+
+    def worth(self, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+        """How good each class is as an answer: minus the cost to be expected (Elkan 2001), or its probability."""
+        costs = self.costs(classes)
+        return -(outputs @ costs) if costs.size else outputs
 
     def outputs(self, pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
         return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)
@@ -110,14 +128,15 @@ class Classification(Supervised[ClassificationTask]):
     ) -> dict[str, float]:
         """Of the positive class where there are two, else the mean over the classes, each against the rest.
 
-        The class with the greatest probability is the answer. `base_rate` is the share of the positive class.
+        The answer is the class with the greatest probability or, where there are `task.costs`, with the smallest cost
+        to be expected; `cost` is the mean one of the hold-out. `base_rate` is the share of the positive class.
         """
         import pandas as pd
         from sklearn import metrics
 
         truth = pd.Categorical(actual, list(classes)).codes
         members = np.eye(len(classes))[truth]
-        decided = outputs.argmax(axis=1)
+        decided, costs = self.worth(outputs, classes).argmax(axis=1), self.costs(classes)
         asked = [1] if len(classes) == 2 else range(len(classes))
         average = "binary" if len(classes) == 2 else "macro"
         weighed: Any = {"sample_weight": weights}
@@ -138,6 +157,7 @@ class Classification(Supervised[ClassificationTask]):
             "recall": float(metrics.recall_score(truth, decided, **each)),
             "f1": float(metrics.f1_score(truth, decided, **each)),
             "base_rate": float(np.average(members[:, -1], weights=weights)),
+            **({"cost": float(np.average(costs[truth, decided], weights=weights))} if costs.size else {}),
         }
 
     def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
@@ -156,45 +176,80 @@ class Classification(Supervised[ClassificationTask]):
     def plot(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], rows: pd.DataFrame, folder: Path
     ) -> None:
-        """ROC and calibration of the positive class, or of each where there are more than two; confusion."""
+        """ROC, precision-recall, calibration of the positive class, or of each where there are more; confusion.
+
+        With two classes also what each threshold would cost.
+        """
         import pandas as pd
         from matplotlib.figure import Figure
         from sklearn import metrics
         from sklearn.calibration import calibration_curve
 
-        figure = Figure(figsize=(13, 4), layout="constrained")
-        roc, calibration, confusion = figure.subplots(1, 3)
-        curves: dict[str, list[pd.DataFrame]] = {"roc": [], "calibration": []}
+        figure = Figure(figsize=(21 if len(classes) == 2 else 17, 4), layout="constrained")
+        roc, recalled, calibration, confusion, *more = figure.subplots(1, 5 if len(classes) == 2 else 4)
+        curves: dict[str, list[pd.DataFrame]] = {"roc": [], "precision_recall": [], "calibration": []}
         for label in classes[-1:] if len(classes) == 2 else classes:
             member, probability = actual == label, outputs[:, classes.index(label)]
             fpr, tpr, _ = metrics.roc_curve(member, probability)
+            precision, recall, _ = metrics.precision_recall_curve(member, probability)
             observed, predicted = calibration_curve(member, probability, n_bins=10, strategy="quantile")
             roc.plot(fpr, tpr, label=f"{label}, AUC {metrics.auc(fpr, tpr):.3f}")
+            (line,) = recalled.plot(recall, precision, label=label)
+            recalled.axhline(member.mean(), linestyle="--", color=line.get_color(), alpha=0.4)
             calibration.plot(predicted, observed, "o-", label=label)
             curves["roc"].append(pd.DataFrame({"fpr": fpr, "tpr": tpr, "class": label}))
+            curves["precision_recall"].append(pd.DataFrame({"recall": recall, "precision": precision, "class": label}))
             curves["calibration"].append(pd.DataFrame({"predicted": predicted, "observed": observed, "class": label}))
+        for axes in (roc, calibration):
+            axes.plot([0, 1], [0, 1], "--", color="grey")
         for axes, title, below, left in (
             (roc, "ROC", "false positive rate", "true positive rate"),
+            (recalled, "Precision and recall", "recall", "precision (dashed: share of the class)"),
             (calibration, "Calibration", "predicted probability", "observed share"),
         ):
-            axes.plot([0, 1], [0, 1], "--", color="grey")
             axes.set(title=title, xlabel=below, ylabel=left)
             axes.legend()
-        decided = np.array(classes)[outputs.argmax(axis=1)]
+        decided = np.array(classes)[self.worth(outputs, classes).argmax(axis=1)]
         metrics.ConfusionMatrixDisplay.from_predictions(
             actual, decided, labels=list(classes), ax=confusion, colorbar=False, cmap="Blues"
         )
         confusion.set(title="Confusion")
+        for axes in more:
+            curves["cost"] = [self._draw_costs(actual, outputs, classes, axes)]
         figure.savefig(folder / "evaluation.png", dpi=110)
         for name, tables in curves.items():
             pd.concat(tables).to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
         pd.DataFrame({"actual": actual, "predicted": decided}).to_csv(folder / "confusion.csv", index=False)
 
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def _draw_costs(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], axes: Any) -> pd.DataFrame:
+        """The mean cost of an answer by the probability from which the positive class is told."""
+        import pandas as pd
+
+        costs = self.costs(classes) if self.task.costs else 1 - np.eye(2)
+        truth = (actual == classes[1]).astype(int)
+        thresholds = np.linspace(0, 1, 101)
+        mean = [costs[truth, (outputs[:, 1] >= threshold).astype(int)].mean() for threshold in thresholds]
+        chosen = threshold_of(costs)
+        axes.plot(thresholds, mean)
+        axes.axvline(chosen, linestyle="--", color="tab:red", label=f"in use: {chosen:.2f}")
+        axes.set(title="Cost", xlabel=f"probability from which {classes[1]} is told", ylabel="mean cost of an answer")
+        axes.legend()
+        return pd.DataFrame({"threshold": thresholds, "cost": mean})
+
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         """The largest difference of a probability; labels count where the best two are further than TOLERANCE apart."""
-        best, second = np.sort(expected, axis=1)[:, :-3:-1].T
-        differ = (best - second > TOLERANCE) & (answers.argmax(axis=1) != expected.argmax(axis=1))
+        worth, found = self.worth(expected, classes), self.worth(answers, classes)
+        best, second = np.sort(worth, axis=1)[:, :-3:-1].T
+        differ = (best - second > TOLERANCE) & (found.argmax(axis=1) != worth.argmax(axis=1))
         return np.abs(answers - expected).max(axis=1), int(differ.sum())
+
+
+def threshold_of(costs: np.ndarray) -> float:
+    """The probability of the second of two classes from which it is the cheaper answer (Elkan 2001, equation 2)."""
+    wrongly_told, wrongly_missed = costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]
+    return float(wrongly_told / (wrongly_told + wrongly_missed))
 
 
 def class_counts(connection: duckdb.DuckDBPyConnection, relation: str, target: str) -> dict[str, int]:

@@ -34,19 +34,21 @@ class Clustering(Unsupervised[ClusteringTask]):
     loss = "1 - silhouette"
     baseline = "a model that draws lots"
 
-    def asks_for(self, task: ClusteringTask) -> str:
+    def asks_for(self) -> str:
         return "cluster"
 
-    def candidates(self, task: ClusteringTask, models: tuple[str, ...]) -> tuple[str, ...]:
+    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
         """Models that must be told a number of clusters, once for each of `task.clusters`."""
         return tuple(
             candidate
             for name in models
-            for candidate in ([f"{name}:{number}" for number in task.clusters] if name in TOLD_A_NUMBER else [name])
+            for candidate in (
+                [f"{name}:{number}" for number in self.task.clusters] if name in TOLD_A_NUMBER else [name]
+            )
         )
 
     def created(
-        self, experiment: Any, task: ClusteringTask, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
+        self, experiment: Any, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
     ) -> tuple[Any, dict[str, float]]:
         name, _, number = candidate.partition(":")
         told = {"num_clusters": int(number)} if number else {}
@@ -73,9 +75,7 @@ class Clustering(Unsupervised[ClusteringTask]):
     def answers(self, pipeline: Any) -> tuple[str, ...]:
         return tuple(str(number) for number in range(int(np.max(self.estimator(pipeline).labels_)) + 1))
 
-    def hold_out(
-        self, task: ClusteringTask, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int
-    ) -> HoldOut:
+    def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         test = parts["test"]
         drawn = np.random.default_rng(seed).integers(len(classes), size=len(test))
         return HoldOut(test, points(parts["train"], test), np.eye(len(classes))[drawn], len(test))
@@ -143,7 +143,9 @@ class Clustering(Unsupervised[ClusteringTask]):
         table.to_csv(folder / "clusters.csv", index=False, float_format="%.6f")
         profile.rename_axis("cluster").to_csv(folder / "profile.csv", float_format="%.6f")
 
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         apart = np.abs(expected - answers).max(axis=1)
         return apart, int((apart > 0).sum())
 

@@ -39,20 +39,22 @@ class Forecasting(Kind[ForecastingTask]):
     baseline = "the last season once more"
     by_row = False
 
-    def asks_for(self, task: ForecastingTask) -> str:
-        return task.target
+    def asks_for(self) -> str:
+        return self.task.target
 
-    def types(self, task: ForecastingTask) -> dict[str, str]:
-        return {task.target: "double", task.time: "varchar"}
+    def types(self) -> dict[str, str]:
+        return {self.task.target: "double", self.task.time: "varchar"}
 
-    def check_target(self, task: ForecastingTask, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, kind: str, present: int, distinct: int) -> None:
+        task = self.task
         if kind in ("VARCHAR", "BOOLEAN") or kind.startswith(("TIMESTAMP", "DATE", "TIME")):
             raise ProjectError(
                 f"task.kind is {task.kind}, but {task.target} is {kind.lower()}, not a number: make one of it in "
                 f"sql/{task.view}.sql."
             )
 
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: ForecastingTask, parts: dict[str, str]) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
+        task = self.task
         for name, relation in parts.items():
             time = quoted(task.time)
             if one(connection, f"select count(*) - count(distinct {time}) from {relation}"):
@@ -73,13 +75,12 @@ class Forecasting(Kind[ForecastingTask]):
                 f"{learnt} rows to learn from are too few for a horizon of {task.horizon}: {needed} are the least."
             )
 
-    def features(self, task: ForecastingTask) -> tuple[str, ...] | None:
+    def features(self) -> tuple[str, ...] | None:
         """The past of the target is known; what is asked is a time."""
-        return (task.time,)
+        return (self.task.time,)
 
     def setup(
         self,
-        task: ForecastingTask,
         train: pd.DataFrame,
         validation: pd.DataFrame,
         folds: int,
@@ -90,25 +91,24 @@ class Forecasting(Kind[ForecastingTask]):
 
         from .forecaster import series
 
-        times, values = series(task, train, validation)
+        times, values = series(self.task, train, validation)
         return {
-            "data": pd.DataFrame({task.target: values}, index=times.to_period()),
-            "target": task.target,
-            "fh": task.horizon,
+            "data": pd.DataFrame({self.task.target: values}, index=times.to_period()),
+            "target": self.task.target,
+            "fh": self.task.horizon,
             "fold": folds,
             "fold_strategy": "expanding",
-            "seasonal_period": task.season,
-            "ignore_seasonality_test": task.season > 1,
+            "seasonal_period": self.task.season,
+            "ignore_seasonality_test": self.task.season > 1,
         }
 
-    def candidates(self, task: ForecastingTask, models: tuple[str, ...]) -> tuple[str, ...]:
+    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
         """PyCaret has no seasonal naive model where there is no season."""
-        return tuple(name for name in models if name != "snaive" or task.season > 1)
+        return tuple(name for name in models if name != "snaive" or self.task.season > 1)
 
     def created(
         self,
         experiment: Any,
-        task: ForecastingTask,
         candidate: str,
         validation: pd.DataFrame,
         arguments: dict[str, Any],
@@ -116,13 +116,11 @@ class Forecasting(Kind[ForecastingTask]):
         made = experiment.create_model(candidate, verbose=False, **arguments)
         return made, experiment.pull().loc["Mean"][self.metrics_of(experiment)].to_dict()
 
-    def finished(
-        self, experiment: Any, task: ForecastingTask, best: Any, rows: pd.DataFrame, target: pd.Series | None
-    ) -> Any:
+    def finished(self, experiment: Any, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
         from .forecaster import Forecaster, series
 
-        times, values = series(task, rows.assign(**{task.target: target}))
-        made = Forecaster(experiment.finalize_model(best), task.time, times, values, task.horizon, (0.0, 0.0))
+        times, values = series(self.task, rows.assign(**{self.task.target: target}))
+        made = Forecaster(experiment.finalize_model(best), self.task.time, times, values, self.task.horizon, (0.0, 0.0))
         return made.refitted(times, values).with_errors()
 
     def examples(self, pipeline: Any, rows: pd.DataFrame) -> pd.DataFrame:
@@ -140,33 +138,31 @@ class Forecasting(Kind[ForecastingTask]):
     def outputs(self, pipeline: Any, rows: pd.DataFrame) -> np.ndarray:
         return np.asarray(pipeline.predict(rows))
 
-    def deployable(
-        self, model: Model, task: ForecastingTask, parts: dict[str, pd.DataFrame]
-    ) -> tuple[Model, pd.DataFrame, pd.DataFrame]:
+    def deployable(self, model: Model, parts: dict[str, pd.DataFrame]) -> tuple[Model, pd.DataFrame, pd.DataFrame]:
         """Fitted on everything, since what is asked for is what comes after it."""
         import pandas as pd
 
         from .forecaster import series
 
-        fitted = model.pipeline.refitted(*series(task, *parts.values())).with_errors()
-        asked = pd.DataFrame({task.time: fitted.ahead()})
+        fitted = model.pipeline.refitted(*series(self.task, *parts.values())).with_errors()
+        asked = pd.DataFrame({self.task.time: fitted.ahead()})
         return replace(model, pipeline=fitted), asked, asked
 
-    def hold_out(
-        self, task: ForecastingTask, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int
-    ) -> HoldOut:
+    def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         """Origins are half a horizon apart, and every forecast is whole."""
         import pandas as pd
 
         from .forecaster import series, texts
 
-        times, values = series(task, *parts.values())
+        times, values = series(self.task, *parts.values())
         asked, actual = [], []
-        for origin in range(len(times) - len(parts["test"]), len(times) - task.horizon + 1, max(1, task.horizon // 2)):
-            ahead = slice(origin, origin + task.horizon)
-            season = values[origin - task.season : origin]
-            asked.append(pd.DataFrame({task.time: texts(times[ahead]), ORIGIN: texts(times[[origin - 1]])[0]}))
-            actual.append(np.column_stack([values[ahead], np.resize(season, task.horizon)]))
+        for origin in range(
+            len(times) - len(parts["test"]), len(times) - self.task.horizon + 1, max(1, self.task.horizon // 2)
+        ):
+            ahead = slice(origin, origin + self.task.horizon)
+            season = values[origin - self.task.season : origin]
+            asked.append(pd.DataFrame({self.task.time: texts(times[ahead]), ORIGIN: texts(times[[origin - 1]])[0]}))
+            actual.append(np.column_stack([values[ahead], np.resize(season, self.task.horizon)]))
         known = np.concatenate(actual)
         return HoldOut(pd.concat(asked, ignore_index=True), known, np.repeat(known[:, 1:], 3, axis=1), len(known))
 
@@ -248,7 +244,9 @@ class Forecasting(Kind[ForecastingTask]):
         figure.savefig(folder / "evaluation.png", dpi=110)
         table.to_csv(folder / "forecasts.csv", index=False, float_format="%.6g")
 
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         """In standard deviations of the forecasts, or of their size where all are the same; nothing is decided."""
         spread = float(expected.std()) or float(np.abs(expected).max()) or 1.0
         return np.abs(answers - expected).max(axis=1) / spread, 0

@@ -74,6 +74,9 @@ class Kind(ABC, Generic[AnyTask]):
     chance: ClassVar[float] = 0.0
     """That score of a feature that knows nothing; 1 is perfect."""
 
+    def __init__(self, task: AnyTask) -> None:
+        self.task = task
+
     def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
         """`alone` of a small tree on one feature, cross-validated; `chance` where there are too few rows."""
         raise NotImplementedError
@@ -81,27 +84,27 @@ class Kind(ABC, Generic[AnyTask]):
     # the data
 
     @abstractmethod
-    def asks_for(self, task: AnyTask) -> str:
+    def asks_for(self) -> str:
         """What is answered, as a name: the target, or what the model makes up itself."""
 
-    def types(self, task: AnyTask) -> dict[str, str]:
+    def types(self) -> dict[str, str]:
         """SQL types that columns have in the splits, whatever they have in the view."""
         return {}
 
-    def check_target(self, task: AnyTask, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, kind: str, present: int, distinct: int) -> None:
         """Raises ProjectError when a column of SQL type `kind`, with so many values, cannot be this target."""
 
     @abstractmethod
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: AnyTask, parts: dict[str, str]) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
         """Raises ProjectError when a part (name to relation) has not what training or judging needs."""
 
-    def features(self, task: AnyTask) -> tuple[str, ...] | None:
+    def features(self) -> tuple[str, ...] | None:
         """The columns that a model is asked with, where the kind and not the data decides."""
         return None
 
     # the search
 
-    def classes(self, target: pd.Series, task: AnyTask) -> tuple[str, ...]:
+    def classes(self, target: pd.Series) -> tuple[str, ...]:
         """The classes in the order of the outputs, the positive one last; none where there are no classes."""
         return ()
 
@@ -112,7 +115,6 @@ class Kind(ABC, Generic[AnyTask]):
     @abstractmethod
     def setup(
         self,
-        task: AnyTask,
         train: pd.DataFrame,
         validation: pd.DataFrame,
         folds: int,
@@ -121,13 +123,13 @@ class Kind(ABC, Generic[AnyTask]):
     ) -> dict[str, Any]:
         """Arguments of PyCaret's setup; `method` says how the parts were cut."""
 
-    def candidates(self, task: AnyTask, models: tuple[str, ...]) -> tuple[str, ...]:
+    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
         """What is compared: PyCaret's short names, each with what `created` is to know behind a colon."""
         return models
 
     @abstractmethod
     def created(
-        self, experiment: Any, task: AnyTask, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
+        self, experiment: Any, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
     ) -> tuple[Any, dict[str, float]]:
         """The candidate by PyCaret's create_model, and its metrics for the leaderboard."""
 
@@ -143,7 +145,7 @@ class Kind(ABC, Generic[AnyTask]):
         return ""
 
     @abstractmethod
-    def finished(self, experiment: Any, task: AnyTask, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
+    def finished(self, experiment: Any, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
         """`best` fitted on everything, as a pipeline that takes raw features.
 
         `rows` are those features of training and validation rows, in the types that PyCaret gives them.
@@ -167,22 +169,26 @@ class Kind(ABC, Generic[AnyTask]):
         """What the outputs are called, where the model and not the target says it."""
         return ()
 
-    def deployable(
-        self, model: Model, task: AnyTask, parts: dict[str, pd.DataFrame]
-    ) -> tuple[Model, pd.DataFrame, pd.DataFrame]:
+    def costs(self, classes: tuple[str, ...]) -> np.ndarray:
+        """Classes by classes: what the second costs as an answer when the first is true; empty if nothing is said."""
+        import numpy as np
+
+        return np.zeros((0, 0))
+
+    def deployable(self, model: Model, parts: dict[str, pd.DataFrame]) -> tuple[Model, pd.DataFrame, pd.DataFrame]:
         """The model as it answers in production, the features it has learnt from and those it is tried with.
 
         `parts` are all rows, the hold-out too, with their target.
         """
         import pandas as pd
 
-        rows = {name: features(part, task) for name, part in parts.items()}
+        rows = {name: features(part, self.task) for name, part in parts.items()}
         return model, pd.concat([rows["train"], rows["validation"]], ignore_index=True), rows["test"]
 
     # the judgement
 
     @abstractmethod
-    def hold_out(self, task: AnyTask, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
+    def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         """What a model is asked to be judged, and the answers that are right; `parts` as in `deployable`."""
 
     def answered(self, model: Model, hold_out: HoldOut) -> np.ndarray:
@@ -206,7 +212,9 @@ class Kind(ABC, Generic[AnyTask]):
         """Write CSV for `dvc plots` and one picture, evaluation.png, to look at."""
 
     @abstractmethod
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         """How far two models' outputs are apart, one number a row, and in how many rows they decide differently."""
 
 

@@ -35,7 +35,8 @@ class Regression(Supervised[RegressionTask]):
     alone = "R²"
     chance = 0.0
 
-    def check_target(self, task: RegressionTask, kind: str, present: int, distinct: int) -> None:
+    def check_target(self, kind: str, present: int, distinct: int) -> None:
+        task = self.task
         if kind in ("VARCHAR", "BOOLEAN") or kind.startswith(("TIMESTAMP", "DATE", "TIME")):
             raise ProjectError(
                 f"task.kind is {task.kind}, but {task.target} is {kind.lower()}, not a number. Set kind: "
@@ -43,7 +44,8 @@ class Regression(Supervised[RegressionTask]):
                 f"sql/{task.view}.sql."
             )
 
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: RegressionTask, parts: dict[str, str]) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
+        task = self.task
         target = quoted(task.target)
         for name, relation in parts.items():
             if not one(connection, f"select bool_and(isfinite({target})) from {relation}"):
@@ -116,6 +118,8 @@ class Regression(Supervised[RegressionTask]):
         figure.savefig(folder / "evaluation.png", dpi=110)
         few.to_csv(folder / "residuals.csv", index=False, float_format="%.6g")
 
-    def differences(self, expected: np.ndarray, answers: np.ndarray) -> tuple[np.ndarray, int]:
+    def differences(
+        self, expected: np.ndarray, answers: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[np.ndarray, int]:
         """In standard deviations of the expected answers; there is nothing to decide."""
         return np.abs(answers - expected)[:, 0] / (expected.std() or 1.0), 0

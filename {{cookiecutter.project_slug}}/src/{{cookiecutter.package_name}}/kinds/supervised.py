@@ -21,15 +21,14 @@ class Supervised(Kind[AnyTask]):
     folds: ClassVar[dict[str, str]]
     """PyCaret's name of the cross-validation for each method of the split: folds are cut as the parts are."""
 
-    def asks_for(self, task: AnyTask) -> str:
-        return str(task.target)
+    def asks_for(self) -> str:
+        return str(self.task.target)
 
-    def types(self, task: AnyTask) -> dict[str, str]:
-        return {str(task.target): self.target_type}
+    def types(self) -> dict[str, str]:
+        return {str(self.task.target): self.target_type}
 
     def setup(
         self,
-        task: AnyTask,
         train: pd.DataFrame,
         validation: pd.DataFrame,
         folds: int,
@@ -38,7 +37,7 @@ class Supervised(Kind[AnyTask]):
     ) -> dict[str, Any]:
         return {
             "data": train,
-            "target": task.target,
+            "target": self.task.target,
             "test_data": validation,
             "index": False,
             "fold": folds,
@@ -49,19 +48,19 @@ class Supervised(Kind[AnyTask]):
         }
 
     def created(
-        self, experiment: Any, task: AnyTask, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
+        self, experiment: Any, candidate: str, validation: pd.DataFrame, arguments: dict[str, Any]
     ) -> tuple[Any, dict[str, float]]:
         """Cross-validated; fitted on everything is what is chosen in the end, and only that."""
         made = experiment.create_model(candidate, refit=False, verbose=False, **arguments)
         return made, experiment.pull().loc["Mean"].to_dict()
 
-    def finished(self, experiment: Any, task: AnyTask, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
+    def finished(self, experiment: Any, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
         return experiment.finalize_model(best)
 
-    def hold_out(self, task: AnyTask, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
+    def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         test = parts["test"]
-        naive = self.naive(parts["train"][task.target], classes, len(test))
-        return HoldOut(features(test, task), test[task.target].to_numpy(), naive, len(test))
+        naive = self.naive(parts["train"][self.task.target], classes, len(test))
+        return HoldOut(features(test, self.task), test[self.task.target].to_numpy(), naive, len(test))
 
     @abstractmethod
     def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:

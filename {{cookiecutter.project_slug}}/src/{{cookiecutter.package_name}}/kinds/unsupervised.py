@@ -18,7 +18,7 @@ MIN_ROWS = 20
 
 
 class Unsupervised(Kind[AnyTask]):
-    def check_parts(self, connection: duckdb.DuckDBPyConnection, task: AnyTask, parts: dict[str, str]) -> None:
+    def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
         for name, relation in parts.items():
             rows = count(connection, relation)
             if rows < MIN_ROWS:
@@ -28,7 +28,6 @@ class Unsupervised(Kind[AnyTask]):
 
     def setup(
         self,
-        task: AnyTask,
         train: pd.DataFrame,
         validation: pd.DataFrame,
         folds: int,
@@ -37,7 +36,7 @@ class Unsupervised(Kind[AnyTask]):
     ) -> dict[str, Any]:
         return {"data": without_none(train), "index": False}
 
-    def finished(self, experiment: Any, task: AnyTask, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
+    def finished(self, experiment: Any, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
         """Both the preparation and the model are fitted anew."""
         from sklearn.base import clone
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -36,12 +37,13 @@ class Answers(ABC):
 
 
 class Classes(Answers):
-    """`probability` is the one of `label`; the one of the positive class is watched."""
+    """`probability` is the one of `label`, the most probable class or, where there are costs, the cheapest answer."""
 
     fields: ClassVar[dict[str, Any]] = {"label": str, "probability": float, "probabilities": dict[str, float]}
 
     def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        best = max(range(len(outputs)), key=outputs.__getitem__)
+        worth = [-sum(map(operator.mul, outputs, costs)) for costs in zip(*schema.costs, strict=True)] or outputs
+        best = max(range(len(outputs)), key=worth.__getitem__)
         return {
             "label": schema.classes[best],
             "probability": outputs[best],

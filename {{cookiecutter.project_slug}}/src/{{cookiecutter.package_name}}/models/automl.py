@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from .. import kinds
-from ..config import AutoML, Screening, Task
+from ..config import AnyTask, AutoML, Screening
 from ..errors import ProjectError
 from ..kinds.kind import Kind, features
 from . import answers
@@ -51,15 +51,19 @@ class Model:
     imputes and scales with another rounding, and answers differently for the same values.
     """
 
-    kind: str
+    task: AnyTask
     pipeline: Any
     classes: tuple[str, ...]
     dtypes: dict[str, np.dtype | pd.CategoricalDtype]
 
     @property
+    def kind(self) -> Kind[Any]:
+        return kinds.of(self.task)
+
+    @property
     def estimator(self) -> Any:
         """The model itself, without what prepares the rows for it."""
-        return kinds.of(self.kind).estimator(self.pipeline)
+        return self.kind.estimator(self.pipeline)
 
     @property
     def floating(self) -> np.dtype:
@@ -68,11 +72,11 @@ class Model:
 
     def outputs(self, rows: pd.DataFrame) -> np.ndarray:
         """Rows by outputs: the probability of each class, or the number. The reference for the portable model."""
-        return kinds.of(self.kind).outputs(self.pipeline, self.as_trained(rows))
+        return self.kind.outputs(self.pipeline, self.as_trained(rows))
 
     def scores(self, rows: pd.DataFrame) -> np.ndarray:
         """The number of each row that is watched: the probability of the positive class, or the value."""
-        score = answers.of(self.kind).score
+        score = answers.of(self.task.kind).score
         return np.array([score(outputs) for outputs in self.outputs(rows).tolist()])
 
     def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -92,16 +96,17 @@ class Search:
     """What a search found.
 
     `model` is fitted on all rows it was given. `leaderboard` has one row a candidate, best first, with the `rows` of
-    the last round that it was in, PyCaret's cross-validation metrics there and `seconds`.
+    the last round that it was in, PyCaret's cross-validation metrics there and `seconds`. `seconds` are of the whole.
     """
 
     model: Model
     leaderboard: pd.DataFrame
+    seconds: float
 
 
 def search(
     config: AutoML,
-    task: Task,
+    task: AnyTask,
     train: pd.DataFrame,
     validation: pd.DataFrame,
     seed: int,
@@ -116,19 +121,20 @@ def search(
     the budget suffices. Raises ProjectError for an unknown model, metric or argument, and when no model could be
     fitted.
     """
+    began = time.monotonic()
     budget = Budget(config.budget_minutes)
-    kind = kinds.of(task.kind)
+    kind = kinds.of(task)
     screening = config.screening if kind.by_row else None
     if kind.by_row:
         train, groups = _sampled(train, groups, config.sample_rows or len(train), seed)
     classes: tuple[str, ...] = ()
     if task.target:
-        classes = kind.classes(train[task.target], task)
+        classes = kind.classes(train[task.target])
         train, validation = (
             rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
         )
     metric = config.metric or kind.metric
-    candidates = kind.candidates(task, config.candidates(task.kind))
+    candidates = kind.candidates(config.candidates(task.kind))
     standings: dict[str, dict[str, Any]] = {}
     compared: Compared | None = None
     sizes = rungs(len(train), len(candidates), screening)
@@ -150,10 +156,11 @@ def search(
         print(f"train     the budget did not suffice for all rows: the model is fitted on {fitted_on:,}", flush=True)
     best = _improved(compared, config, kind, metric, budget)
     leaderboard = _ranked(list(standings.values()), metric, compared.greater_is_better)
-    return Search(_fitted(compared, best, task, classes, validation), pd.DataFrame(leaderboard))
+    model = _fitted(compared, best, task, classes, validation)
+    return Search(model, pd.DataFrame(leaderboard), round(time.monotonic() - began, 2))
 
 
-def known(config: AutoML, task: Task, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> list[str]:
+def known(config: AutoML, task: AnyTask, train: pd.DataFrame, validation: pd.DataFrame, seed: int) -> list[str]:
     """PyCaret's short names of the models that there are for a task."""
     experiment = _experiment(config, task, train, None, validation, seed, "random")
     return list(experiment.models(internal=True).index)
@@ -201,17 +208,17 @@ def _fits(values: pd.Series, kind: np.dtype) -> bool:
     return kind.kind == "f" or not values.isna().any()
 
 
-def _fitted(compared: Compared, best: Any, task: Task, classes: tuple[str, ...], validation: pd.DataFrame) -> Model:
+def _fitted(compared: Compared, best: Any, task: AnyTask, classes: tuple[str, ...], validation: pd.DataFrame) -> Model:
     """`best` fitted on training and validation rows, with the types that PyCaret gives them."""
     from pycaret.utils.generic import df_shrink_dtypes
 
-    kind = kinds.of(task.kind)
+    kind = kinds.of(task)
     rows = pd.concat([compared.train, validation], ignore_index=True)
     typed = df_shrink_dtypes(features(rows, task))
     target = rows[task.target] if task.target else None
-    pipeline = kind.finished(compared.experiment, task, best, typed, target)
+    pipeline = kind.finished(compared.experiment, best, typed, target)
     dtypes = {str(name): dtype for name, dtype in typed.dtypes.items()}
-    return Model(task.kind, pipeline, classes or kind.answers(pipeline), dtypes)
+    return Model(task, pipeline, classes or kind.answers(pipeline), dtypes)
 
 
 def _sampled(
@@ -226,7 +233,7 @@ def _sampled(
 
 def _experiment(
     config: AutoML,
-    task: Task,
+    task: AnyTask,
     train: pd.DataFrame,
     groups: pd.Series | None,
     validation: pd.DataFrame,
@@ -234,12 +241,12 @@ def _experiment(
     method: str,
 ) -> Any:
     _without_log_file()
-    kind = kinds.of(task.kind)
+    kind = kinds.of(task)
     module, name = kind.experiment
     experiment = getattr(importlib.import_module(module), name)()
     known_to_setup = inspect.signature(experiment.setup).parameters
     always = {key: value for key, value in ALWAYS.items() if key in known_to_setup}
-    wanted = kind.setup(task, train, validation, config.folds, method, groups)
+    wanted = kind.setup(train, validation, config.folds, method, groups)
     decided = {**wanted, "session_id": seed, **always}
     given = checked(experiment.setup, _of_this_kind(config.setup, known_to_setup), decided, "automl.setup")
     try:
@@ -306,7 +313,7 @@ class Compared:
 def _compare(
     experiment: Any,
     config: AutoML,
-    task: Task,
+    task: AnyTask,
     candidates: tuple[str, ...],
     train: pd.DataFrame,
     validation: pd.DataFrame,
@@ -314,7 +321,7 @@ def _compare(
     budget: Budget,
 ) -> Compared:
     """Judge one model after the other on `train` until the budget is spent; failures are reported."""
-    kind = kinds.of(task.kind)
+    kind = kinds.of(task)
     given = checked(
         experiment.create_model, config.compare, ("estimator", "refit", "verbose", "kwargs"), "automl.compare"
     )
@@ -330,7 +337,7 @@ def _compare(
         try:
             with budget.enforced(COMPARING):
                 threads = {"n_jobs": os.cpu_count()} if model in THREADED else {}
-                candidate, metrics = kind.created(experiment, task, model, validation, {**given, **threads})
+                candidate, metrics = kind.created(experiment, model, validation, {**given, **threads})
         except BudgetSpentError:
             left_out = ", ".join(candidates[position - 1 :])
             print(f"train     the budget of {config.budget_minutes:g} min is spent, left out: {left_out}", flush=True)

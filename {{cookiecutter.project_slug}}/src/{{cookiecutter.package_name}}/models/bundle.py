@@ -51,13 +51,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What a model takes and gives: `classes`, if any, in the order of its outputs; `example` is one real row."""
+    """What a model takes and gives: `classes`, if any, in the order of its outputs; `example` is one real row.
+
+    `costs` say for each true class what each class costs as an answer; empty: the most probable class is the answer.
+    """
 
     kind: str
     target: str
     classes: tuple[str, ...]
     columns: tuple[Column, ...]
     example: Mapping[str, Any]
+    costs: tuple[tuple[float, ...], ...] = ()
 
 
 class Bundle:
@@ -130,7 +134,8 @@ def schema_from(values: Mapping[str, Any]) -> Schema:
     columns = tuple(
         Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in values["columns"]
     )
-    return Schema(**{**values, "classes": tuple(values["classes"]), "columns": columns})
+    costs = tuple(map(tuple, values.get("costs", ())))
+    return Schema(**{**values, "classes": tuple(values["classes"]), "columns": columns, "costs": costs})
 
 
 def verify(folder: Path) -> None:

@@ -18,8 +18,8 @@ TEMPLATE = Path(__file__).with_name("model_card.md")
 
 def write(config: Config, layout: Layout, estimator: str, trained_on: int, parity: dict[str, Any]) -> None:
     """`trained_on` are the rows that the model has learnt from; the rest is in results/ and metadata.yaml."""
-    kind = kinds.of(config.task.kind)
-    answered = kind.asks_for(config.task)
+    kind = kinds.of(config.task)
+    answered = kind.asks_for()
     about = layout.root / "metadata.yaml"
     known = (yaml.safe_load(about.read_text(encoding="utf-8")) if about.is_file() else None) or {}
     slices = read_json(layout.results / "slices.json")

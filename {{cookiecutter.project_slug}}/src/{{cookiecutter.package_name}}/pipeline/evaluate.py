@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .. import governance, kinds
+from .. import governance
 from ..config import Config
 from ..kinds.kind import Kind
 from ..layout import Layout, replacing, write_json
@@ -23,8 +23,8 @@ def run(config: Config, layout: Layout) -> None:
     """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json, behaviour.json and plots/."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
         model = automl.load(layout.trained / "model.joblib")
-        kind = kinds.of(model.kind)
-        asked = kind.hold_out(config.task, split.read_all(config, layout), model.classes, config.seed)
+        kind = model.kind
+        asked = kind.hold_out(split.read_all(config, layout), model.classes, config.seed)
         actual, rows = asked.actual, asked.rows
         outputs = kind.answered(model, asked)
         report = judged(kind, actual, outputs, asked.naive, model.classes, config.seed)

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from .. import governance, kinds, registry
+from .. import governance, registry
 from ..config import Config
 from ..errors import ProjectError
-from ..kinds.kind import TOLERANCE
+from ..kinds.kind import TOLERANCE, Kind
 from ..layout import Layout, read_json, replacing, write_json
 from ..locks import exclusive
 from ..models import automl, bundle, native, onnx_export
@@ -56,7 +56,7 @@ def write(
     `parts` hold features and target. Raises ProjectError, and leaves `target` as it was, when the
     portable model does not answer as `model` does.
     """
-    model, features, test = kinds.of(model.kind).deployable(model, config.task, parts)
+    model, features, test = model.kind.deployable(model, parts)
     made = portable(config, model, features, test)
     reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
     with replacing(target) as folder:
@@ -88,7 +88,7 @@ def portable(config: Config, model: Model, features: pd.DataFrame, test: pd.Data
     That is ONNX, in the precision of the estimator's library or another; else ONNX for the preparation and skops for
     the estimator. Raises ProjectError, with what was tried, when there is none.
     """
-    kind = kinds.of(model.kind)
+    kind = model.kind
     challenge = challenging(test) if kind.by_row else test
     expected = model.outputs(challenge)
     tried = []
@@ -97,13 +97,14 @@ def portable(config: Config, model: Model, features: pd.DataFrame, test: pd.Data
             converted, columns = onnx_export.export(model, features, precision)
             estimator = None if precision else native.dump(model.estimator)
             schema = {
-                "kind": model.kind,
-                "target": kind.asks_for(config.task),
+                "kind": model.task.kind,
+                "target": kind.asks_for(),
                 "classes": list(model.classes),
+                "costs": kind.costs(model.classes).tolist(),
                 "columns": columns,
                 "example": as_rows(split.most_complete(test, 1))[0],
             }
-            report = {"form": form, **compare(converted, estimator, schema, challenge, expected)}
+            report = {"form": form, **compare(kind, converted, estimator, schema, challenge, expected)}
         except ProjectError as error:
             tried.append(f"{form}: {error}")
             continue
@@ -134,6 +135,7 @@ def challenging(test: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(
+    kind: Kind[Any],
     model: onnx.ModelProto,
     estimator: bytes | None,
     schema: dict[str, Any],
@@ -142,7 +144,8 @@ def compare(
 ) -> dict[str, Any]:
     """The outputs of the portable model, and what they decide, against `expected` (rows by outputs)."""
     loaded = bundle.Bundle(model.SerializeToString(), bundle.schema_from(schema), {}, estimator)
-    difference, labels_differ = kinds.of(loaded.schema.kind).differences(expected, loaded.outputs(as_rows(rows)))
+    answers = loaded.outputs(as_rows(rows))
+    difference, labels_differ = kind.differences(expected, answers, loaded.schema.classes)
     return {
         "rows": len(rows),
         "largest_difference": float(difference.max()),

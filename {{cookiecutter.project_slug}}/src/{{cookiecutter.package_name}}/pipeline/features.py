@@ -19,7 +19,7 @@ FREE_TEXT = 0.5
 def choose(connection: duckdb.DuckDBPyConnection, train: str, task: Task) -> tuple[list[str], dict[str, str]]:
     """Features, and the other columns with the reason, by the training part. Raises ProjectError when none is left."""
     types = columns(connection, train)
-    decided = kinds.of(task.kind).features(task)
+    decided = kinds.of(task).features()
     if decided:
         return list(decided), {
             name: "a series is forecast by its own past" for name in types if name not in (*decided, task.target)
@@ -68,4 +68,4 @@ def check_target(connection: duckdb.DuckDBPyConnection, view: str, task: Task, t
         raise ProjectError(
             f"{task.target} is missing in every row of sql/{task.view}.sql, so there is nothing to learn."
         )
-    kinds.of(task.kind).check_target(task, types[task.target], present, distinct)
+    kinds.of(task).check_target(types[task.target], present, distinct)

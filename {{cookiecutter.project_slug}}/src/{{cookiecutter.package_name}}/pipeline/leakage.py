@@ -35,7 +35,7 @@ def run(config: Config, layout: Layout) -> None:
     """Writes results/leakage/: leakage.json and a picture of what each feature knows alone."""
     with exclusive("leakage", layout), governance.recorded("leakage", layout, layout.splits) as record:
         train = sample(split.read(config, layout, "train"), config.leakage.sample_rows, config.seed)
-        kind = kinds.of(config.task.kind)
+        kind = kinds.of(config.task)
         scores, leaks = {}, []
         if config.task.target and kind.alone:
             scores = single_feature_scores(train, config.task.target, kind, config.seed)

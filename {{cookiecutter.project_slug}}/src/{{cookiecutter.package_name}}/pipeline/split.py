@@ -40,7 +40,7 @@ def run(config: Config, layout: Layout) -> None:
         total = count(connection, parquet(view))
         rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
         check_leakage(connection, config, folder)
-        kinds.of(config.task.kind).check_parts(connection, config.task, relations(folder))
+        kinds.of(config.task).check_parts(connection, relations(folder))
         left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
         write_json(folder / FEATURES, {"features": left_in, "left_out": left_out})
         for name, number in rows.items():
@@ -69,7 +69,7 @@ def write_parts(
     features.check_target(connection, view, task, types)
     boolean = [name for name, kind in types.items() if kind == "BOOLEAN" and name != task.target]
     as_text = [name for name in boolean if count(connection, view, f"{quoted(name)} is null")]
-    wanted = {**dict.fromkeys(as_text, "varchar"), **kinds.of(task.kind).types(task)}
+    wanted = {**dict.fromkeys(as_text, "varchar"), **kinds.of(task).types()}
     replaced = [f"{quoted(name)}::{kind} as {quoted(name)}" for name, kind in wanted.items()]
     instead = f" replace ({', '.join(replaced)})" if replaced else ""
     labelled = f" where {quoted(task.target)} is not null" if task.target else ""

@@ -26,7 +26,7 @@ def run(config: Config, layout: Layout) -> None:
         with replacing(layout.results / "leaderboard.csv") as leaderboard:
             # without the seconds: the same data, settings and seed give the same file
             found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
-        kind = kinds.of(config.task.kind)
+        kind = kinds.of(config.task)
         example = kind.examples(found.model.pipeline, split.most_complete(features(train, config.task), 3))
         run_id = registry.log_training(config, layout, found, train, example)
         with replacing(layout.trained) as trained:

@@ -40,8 +40,8 @@ def run(config: Config, layout: Layout) -> Promotion:
     if champion and champion.run_id == run_id:
         return Promotion(champion.number, False, f"promote   version {champion.number} is the champion already")
     challenger = bundle.load(layout.bundle)
-    parts, kind = split.read_all(config, layout), kinds.of(config.task.kind)
-    asked = kind.hold_out(config.task, parts, challenger.schema.classes, config.seed)
+    parts, kind = split.read_all(config, layout), kinds.of(config.task)
+    asked = kind.hold_out(parts, challenger.schema.classes, config.seed)
     rows = export.as_rows(asked.rows)
     failed = [check for check in checked(config, layout, challenger, rows) if not check.passes]
     if failed:
@@ -90,7 +90,7 @@ def checked(config: Config, layout: Layout, challenger: Bundle, rows: list[dict[
     leaks = [leak["column"] for leak in read_json(layout.results / "leakage" / "leakage.json")["leaks"]]
     return gate.checks(
         config.gate,
-        kinds.of(config.task.kind),
+        kinds.of(config.task),
         read_json(layout.results / "evaluation.json"),
         read_json(layout.results / "parity.json"),
         leaks if config.leakage.action == "stop" else [],
@@ -108,7 +108,7 @@ def judged(
     actual: np.ndarray,
 ) -> gate.Verdict:
     """The exported bundle against the champion's, on the `rows` of the hold-out and what is `actual` there."""
-    kind = kinds.of(config.task.kind)
+    kind = kinds.of(config.task)
     if not kind.by_row:
         found = read_json(layout.results / "evaluation.json")[kind.measure]
         return gate.Verdict("Promoted", f"{kind.measure} {found['value']:.4f} on the hold-out, and it is the newest")
@@ -135,6 +135,6 @@ def _same_classes(one: Bundle, other: Bundle) -> bool:
 
 def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
     """Whether a model answers the present question from the columns of the present rows."""
-    question = kinds.of(config.task.kind).asks_for(config.task)
+    question = kinds.of(config.task).asks_for()
     asked = model.schema.kind == config.task.kind and model.schema.target == question
     return asked and all(column.name in rows[0] for column in model.schema.columns)

@@ -35,7 +35,7 @@ START_SECONDS = 60
 
 def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
-    if not (config.task.target and kinds.of(config.task.kind).by_row):
+    if not (config.task.target and kinds.of(config.task).by_row):
         raise ProjectError(
             f"simulate replays rows whose truth comes later; a task of kind {config.task.kind} has none."
         )
@@ -46,7 +46,7 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
             "No month is left to replay: a source of kind folder with {period} in its files brings them (conf/source/)."
         )
     lived = []
-    measure = kinds.of(config.task.kind).measure
+    measure = kinds.of(config.task).measure
     with live_api(layout) as url:
         for period in periods:
             print(f"\nsimulate  {period}", flush=True)
@@ -80,7 +80,7 @@ def replay(config: Config, layout: Layout, period: str, url: str) -> tuple[str, 
     asked = as_rows(rows[[column.name for column in schema.columns]])
     batch = min(BATCH, config.serving.max_rows)
     replies = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]
-    kind, given = kinds.of(schema.kind), answers.of(schema.kind)
+    kind, given = kinds.of(config.task), answers.of(schema.kind)
     outputs = np.array([given.outputs(schema, row) for answer in replies for row in answer["predictions"]])
     score = kind.metrics(rows[config.task.target].to_numpy(), outputs, schema.classes)[kind.measure]
     return replies[-1]["model_version"], len(rows), score
