@@ -174,7 +174,10 @@ class Behaviour(Section):
 
 
 class Task(Section):
-    """What every kind of task says: the question in words, the view that it is about, and what in it is no feature."""
+    """What every kind of task says: the question in words, the view that it is about, and what in it is no feature.
+
+    `fairness` are columns of a supervised task, features or not, whose groups are to be treated alike.
+    """
 
     kind: str
     question: str | None = None
@@ -185,6 +188,7 @@ class Task(Section):
     group: Name | None = None
     leave_out: tuple[Name, ...] = ()
     behaviour: tuple[Behaviour, ...] = ()
+    fairness: tuple[Name, ...] = ()
 
     @property
     def not_features(self) -> frozenset[str]:
@@ -215,6 +219,7 @@ class ClusteringTask(Task):
 
     kind: Literal["clustering"]
     target: None = None
+    fairness: tuple[()] = ()
     clusters: tuple[Annotated[int, Field(ge=2)], ...] = Field(default=(2, 3, 4, 5, 6, 8), min_length=1)
 
 
@@ -223,6 +228,7 @@ class AnomalyTask(Task):
 
     kind: Literal["anomaly"]
     target: None = None
+    fairness: tuple[()] = ()
     share: float = Field(default=0.05, gt=0, le=0.5)
 
 
@@ -233,6 +239,7 @@ class ForecastingTask(Task):
     target: Name
     time: Name
     behaviour: tuple[()] = ()
+    fairness: tuple[()] = ()
     horizon: int = Field(ge=1)
     season: int = Field(default=1, ge=1)
 

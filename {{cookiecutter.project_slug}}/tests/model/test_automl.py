@@ -25,6 +25,7 @@ def searched(smoke: Config, penguins: dict[str, pd.DataFrame], **settings: objec
             r"automl.setup: PyCaret's setup has no argument normalise .* mean normalize\?",
         ),
         ({"setup": {"fold": 9}}, "automl.setup must not set fold: other keys of conf/ decide that"),
+        ({"improve": ("blend",), "blend": {"fold": 2, "methods": "soft"}}, r"blend_models has no argument methods"),
         ({"improve": ("tune",), "tune": {"niter": 3}}, r"tune_model has no argument niter .* mean n_iter\?"),
         ({"compare": {"rounding": 3}}, r"create_model has no argument rounding .* mean round\?"),
         ({"models": {"regression": ("lr",)}}, "automl.models names none for classification"),
@@ -59,6 +60,24 @@ def test_what_takes_longer_than_the_budget_is_stopped() -> None:
     with pytest.raises(BudgetSpentError), Budget(0.005).enforced():
         time.sleep(60)
     assert time.monotonic() - began == pytest.approx(0.3, abs=0.2)
+
+
+def test_a_search_keeps_its_budget(smoke: Config, penguins: dict[str, pd.DataFrame], found: automl.Search) -> None:
+    """`found` has imported PyCaret. All of them would take a minute on so many rows."""
+    many = {part: pd.concat([rows] * 400, ignore_index=True) for part, rows in penguins.items()}
+    models = ("lr", "mlp", "gbc", "ada", "et", "rf")
+    began = time.monotonic()
+    best = searched(smoke, many, models=models, sample_rows=None, budget_minutes=0.2)
+    assert time.monotonic() - began < 1.2 * 0.2 * 60
+    assert best.leaderboard["rows"].max() < len(many["train"])  # not all of them, in so short a time
+
+
+def test_a_search_repeated_gives_the_same_leaderboard(smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:
+    settings = {"models": ("lr", "rf", "lightgbm"), "improve": ("tune",), "tune": {"n_iter": 3}}
+    first, second = (searched(smoke, penguins, **settings) for _ in range(2))
+    pd.testing.assert_frame_equal(*(one.leaderboard.drop(columns="seconds") for one in (first, second)))
+    test = penguins["test"].drop(columns="sex")
+    assert (first.model.outputs(test) == second.model.outputs(test)).all()
 
 
 def test_a_budget_too_small_for_any_model_says_so(

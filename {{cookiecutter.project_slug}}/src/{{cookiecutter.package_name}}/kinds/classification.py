@@ -173,6 +173,21 @@ class Classification(Supervised[ClassificationTask]):
         shares = target.value_counts(normalize=True)[list(classes)].to_numpy()
         return np.tile(shares, (rows, 1))
 
+    def compared_by_group(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        """Equal shares of answers are demographic parity; equal rates of true and false ones, equalized odds."""
+        from fairlearn import metrics
+
+        decided = np.array(classes)[self.worth(outputs, classes).argmax(axis=1)]
+        functions = {
+            f"share answered {classes[-1]}": metrics.selection_rate,
+            "true positive rate": metrics.true_positive_rate,
+            "false positive rate": metrics.false_positive_rate,
+            "accuracy": lambda truth, answers: float(np.mean(truth == answers)),
+        }
+        return functions, (actual == classes[-1]).astype(int), (decided == classes[-1]).astype(int)
+
     def plot(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], rows: pd.DataFrame, folder: Path
     ) -> None:

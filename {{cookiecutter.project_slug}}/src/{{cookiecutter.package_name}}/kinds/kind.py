@@ -68,6 +68,9 @@ class Kind(ABC, Generic[AnyTask]):
     by_row: ClassVar[bool] = True
     """Whether each row is answered on its own by its features, so that rows can be drawn, cut, changed and shuffled."""
 
+    graded: ClassVar[bool] = True
+    """Whether the number that is watched says more or less of something, so that features can add to it."""
+
     alone: ClassVar[str] = ""
     """What one feature alone is scored by, to find leaks: the name of the measure; empty where nothing can leak."""
 
@@ -204,6 +207,12 @@ class Kind(ABC, Generic[AnyTask]):
     @abstractmethod
     def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         """How wrong each row is: `loss` says by what."""
+
+    def compared_by_group(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        """Functions of truth and answers, to be compared between groups, then the truth and the answers."""
+        raise NotImplementedError
 
     @abstractmethod
     def plot(

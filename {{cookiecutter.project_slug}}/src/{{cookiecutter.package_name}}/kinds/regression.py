@@ -93,6 +93,16 @@ class Regression(Supervised[RegressionTask]):
         """Always the mean."""
         return np.full((rows, 1), target.mean())
 
+    def compared_by_group(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        functions = {
+            "mean answer": lambda truth, answers: float(np.mean(answers)),
+            "mae": lambda truth, answers: float(np.mean(np.abs(answers - truth))),
+            "bias": lambda truth, answers: float(np.mean(answers - truth)),
+        }
+        return functions, actual, outputs[:, 0]
+
     def plot(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], rows: pd.DataFrame, folder: Path
     ) -> None:

@@ -38,9 +38,6 @@ BLENDED = 3
 ALONE = ("tune", "calibrate")
 """Steps that improve one model; the others join several."""
 
-COMPARING, IMPROVING = 0.8, 0.95
-"""Shares of the budget: the rest is for fitting the best model on everything."""
-
 
 @dataclass(frozen=True)
 class Model:
@@ -139,11 +136,15 @@ def search(
     compared: Compared | None = None
     sizes = rungs(len(train), len(candidates), screening)
     for number, rows in enumerate(sizes, start=1):
+        if compared and budget.left() < compared.seconds_on(rows):
+            break
         if len(sizes) > 1:
             print(f"train     round {number} of {len(sizes)}: {len(candidates)} models on {rows:,} rows", flush=True)
         drawn, their_groups = _sampled(train, groups, rows, seed)
+        setup_began = time.monotonic()
         experiment = _experiment(config, task, drawn, their_groups, validation, seed, method)
-        found = _compare(experiment, config, task, candidates, drawn, validation, metric, budget)
+        prepared = time.monotonic() - setup_began
+        found = _compare(experiment, config, task, candidates, drawn, validation, metric, budget, prepared)
         if not found.rows:
             break
         standings |= {row["id"]: row for row in found.rows}
@@ -257,7 +258,7 @@ def _experiment(
     candidates = config.candidates(task.kind)
     if not candidates:
         raise ProjectError(f"automl.models names none for {task.kind} (conf/automl/). PyCaret has {', '.join(known)}.")
-    unknown = [name for name in candidates if name not in known]
+    unknown = [name for name in kind.candidates(candidates) if name.partition(":")[0] not in known]
     if unknown:
         raise ProjectError(f"automl.models: PyCaret has no model {', '.join(unknown)}. It has {', '.join(known)}.")
     metrics = kind.metrics_of(experiment)
@@ -265,7 +266,19 @@ def _experiment(
         raise ProjectError(
             f"automl.metric: PyCaret has no metric {config.metric!r} for {task.kind}. It has {', '.join(metrics)}."
         )
+    for step in config.improve:
+        _improvement(experiment, config, step)
     return experiment
+
+
+def _improvement(experiment: Any, config: AutoML, step: str) -> tuple[Any, dict[str, Any]]:
+    """PyCaret's function for a step of automl.improve, None where it has none, and the checked arguments."""
+    improve = getattr(experiment, f"{step}_model" if step in ALONE else f"{step}_models", None)
+    if improve is None:
+        return None, {}
+    return improve, checked(
+        improve, getattr(config, step), ("estimator", "estimator_list", "verbose"), f"automl.{step}"
+    )
 
 
 def checked(function: Any, given: Mapping[str, Any], decided: Iterable[str], where: str) -> dict[str, Any]:
@@ -299,8 +312,9 @@ def _of_this_kind(given: Mapping[str, Any], known: Iterable[str]) -> dict[str, A
 
 @dataclass(frozen=True)
 class Compared:
-    """The models that could be fitted in one experiment on `train`, best first: `rows` are their lines of the
-    leaderboard.
+    """The models that could be fitted in one experiment on `train`, best first.
+
+    `rows` are their lines of the leaderboard, `prepared` are the seconds that PyCaret took to prepare the experiment.
     """
 
     experiment: Any
@@ -308,6 +322,11 @@ class Compared:
     fitted: dict[str, Any]
     rows: list[dict[str, Any]]
     greater_is_better: bool
+    prepared: float
+
+    def seconds_on(self, rows: int) -> float:
+        """What a round on so many rows takes at least: to prepare them, to compare the best model and to fit it."""
+        return (self.prepared + 2 * float(self.rows[0]["seconds"])) * rows / len(self.train)
 
 
 def _compare(
@@ -319,6 +338,7 @@ def _compare(
     validation: pd.DataFrame,
     metric: str,
     budget: Budget,
+    prepared: float,
 ) -> Compared:
     """Judge one model after the other on `train` until the budget is spent; failures are reported."""
     kind = kinds.of(task)
@@ -334,14 +354,20 @@ def _compare(
     rows: list[dict[str, Any]] = []
     for position, model in enumerate(candidates, start=1):
         began = time.monotonic()
-        try:
-            with budget.enforced(COMPARING):
-                threads = {"n_jobs": os.cpu_count()} if model in THREADED else {}
-                candidate, metrics = kind.created(experiment, model, validation, {**given, **threads})
-        except BudgetSpentError:
+        # to be fitted on everything in the end, this one or the best so far takes no longer than to be compared
+        reserved = _ranked(rows, metric, greater_is_better)[0]["seconds"] if rows else 0.0
+        allowed = min(budget.left() / 2, budget.left() - reserved)
+        if allowed <= 0:
             left_out = ", ".join(candidates[position - 1 :])
             print(f"train     the budget of {config.budget_minutes:g} min is spent, left out: {left_out}", flush=True)
             break
+        try:
+            with budget.enforced(allowed):
+                threads = {"n_jobs": os.cpu_count()} if model in THREADED else {}
+                candidate, metrics = kind.created(experiment, model, validation, {**given, **threads})
+        except BudgetSpentError:
+            print(f"train     {names[model]} is stopped after {allowed:.1f} s and left out: the budget", flush=True)
+            continue
         except Exception as error:  # noqa: BLE001 - whatever a third-party model raises must not end the search
             told = str(error) if isinstance(error, ProjectError) else f"{type(error).__name__}: {error}"
             print(f"train     {names[model]} failed and is left out: {told}", flush=True)
@@ -358,7 +384,8 @@ def _compare(
             f"best so far {best['name']} {best[metric]:.4f}",
             flush=True,
         )
-    return Compared(experiment, train, fitted, _ranked(rows, metric, greater_is_better), greater_is_better)
+    ranked = _ranked(rows, metric, greater_is_better)
+    return Compared(experiment, train, fitted, ranked, greater_is_better, prepared)
 
 
 def _ranked(rows: list[dict[str, Any]], metric: str, greater_is_better: bool) -> list[dict[str, Any]]:
@@ -371,11 +398,10 @@ def _improved(compared: Compared, config: AutoML, kind: Kind, metric: str, budge
     experiment = compared.experiment
     best, *others = (compared.fitted[row["id"]] for row in compared.rows[:BLENDED])
     for step in config.improve:
-        improve = getattr(experiment, f"{step}_model" if step in ALONE else f"{step}_models", None)
+        improve, given = _improvement(experiment, config, step)
         if improve is None:
             print(f"train     {step} is left out: PyCaret does not for a task of this kind", flush=True)
             continue
-        given = checked(improve, getattr(config, step), ("estimator", "estimator_list", "verbose"), f"automl.{step}")
         usual = {"optimize": metric, "choose_better": True, **(kind.blending if step == "blend" else {})}
         known = inspect.signature(improve).parameters
         arguments = {**{name: value for name, value in usual.items() if name in known}, **given, "verbose": False}
@@ -384,7 +410,8 @@ def _improved(compared: Compared, config: AutoML, kind: Kind, metric: str, budge
             continue
         print(f"train     {step}: {type(best).__name__}", flush=True)
         try:
-            with budget.enforced(IMPROVING):
+            reserved = sum(row["seconds"] for row in compared.rows[: 1 if step in ALONE else BLENDED])
+            with budget.enforced(budget.left() - reserved):
                 best = improve(best if step in ALONE else [best, *others], **arguments)
         except BudgetSpentError:
             print(f"train     the budget of {config.budget_minutes:g} min is spent before {step} was done", flush=True)

@@ -21,13 +21,13 @@ class Budget:
         self.minutes = minutes
         self._began = time.monotonic()
 
-    def left(self, share: float = 1.0) -> float:
-        """Seconds until this share of the budget is spent; 0 when it is."""
-        return max(0.0, self._began + 60 * share * self.minutes - time.monotonic())
+    def left(self) -> float:
+        """Seconds until it is spent; 0 when it is."""
+        return max(0.0, self._began + 60 * self.minutes - time.monotonic())
 
     @contextmanager
-    def enforced(self, share: float = 1.0) -> Iterator[None]:
-        """Raises BudgetSpentError in what runs meanwhile, once this share of the budget is spent.
+    def enforced(self, seconds: float | None = None) -> Iterator[None]:
+        """Raises BudgetSpentError in what runs meanwhile once it has taken `seconds`; None: all that is left.
 
         By the alarm of POSIX, which reaches the main thread between two instructions of Python: a single call of a
         compiled library is not cut. Without that alarm (Windows, other threads) nothing is cut.
@@ -41,7 +41,7 @@ class Budget:
 
         before = signal.signal(signal.SIGALRM, stop)
         # again every half a second: an exception that is raised inside a callback may be lost
-        signal.setitimer(signal.ITIMER_REAL, max(self.left(share), 0.001), 0.5)
+        signal.setitimer(signal.ITIMER_REAL, max(self.left() if seconds is None else seconds, 0.001), 0.5)
         try:
             yield
         finally:

@@ -50,6 +50,8 @@ def write(config: Config, layout: Layout, estimator: str, trained_on: int, parit
         trained_on=trained_on,
         parity=parity,
         behaviour=read_json(layout.results / "behaviour.json"),
+        fairness=read_json(layout.results / "fairness.json"),
+        added=(layout.results / "plots" / "shap.png").is_file(),
     )
     with replacing(layout.results / "model_card.md") as page:
         page.write_text(text, encoding="utf-8")

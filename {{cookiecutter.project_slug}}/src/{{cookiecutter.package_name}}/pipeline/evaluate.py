@@ -14,13 +14,13 @@ from ..locks import exclusive
 from ..models import automl
 from ..progress import progress
 from ..resampling import RESAMPLES, interval, resamples
-from . import behaviour, importance, slices, split
+from . import behaviour, fairness, importance, shapley, slices, split
 
 CONFIDENCE = 0.95
 
 
 def run(config: Config, layout: Layout) -> None:
-    """Writes metrics.json, evaluation.json (intervals, a naive baseline), slices.json, behaviour.json and plots/."""
+    """Writes metrics.json, evaluation.json (intervals, a naive baseline), what fails for whom, and plots/."""
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
         model = automl.load(layout.trained / "model.joblib")
         kind = model.kind
@@ -33,12 +33,18 @@ def run(config: Config, layout: Layout) -> None:
         write_json(layout.results / "evaluation.json", report)
         found: list[slices.Slice] = []
         behaved: list[behaviour.Finding] = []
-        leans_on = None
+        unequal: list[fairness.Difference] = []
+        leans_on, added = None, None
         if kind.by_row:
             losses, own = kind.losses(actual, outputs, model.classes), rows.iloc[: asked.own]
             found = slices.find(own, losses[: asked.own], config.evaluation)
             behaved = behaviour.check(own, model.scores, config.task.behaviour)
             leans_on = importance.permutation(model, kind, rows, actual, config.seed)
+            added = shapley.values(own, model.scores, config.seed) if kind.graded else None
+        if config.task.fairness:
+            groups, least = split.beside(config, layout, "test", config.task.fairness), config.evaluation.min_slice_rows
+            unequal = fairness.differences(groups, kind, actual, outputs, model.classes, least)
+        write_json(layout.results / "fairness.json", [asdict(one) for one in unequal])
         write_json(layout.results / "slices.json", [asdict(one) for one in found])
         write_json(layout.results / "behaviour.json", [asdict(one) for one in behaved])
         with replacing(layout.results / "plots") as plots:
@@ -47,6 +53,9 @@ def run(config: Config, layout: Layout) -> None:
             if leans_on is not None:
                 importance.draw(leans_on, kind.loss, plots / "importance.png")
                 leans_on.to_csv(plots / "importance.csv", index=False, float_format="%.6f")
+            if added is not None:
+                shapley.draw(*added, plots / "shap.png")
+                added[1].to_csv(plots / "shap.csv", index=False, float_format="%.6f")
         best = report[kind.measure]
         print(
             f"evaluate  {kind.measure} {best['value']:.4f} ({best['low']:.4f} to {best['high']:.4f}, naively "

@@ -152,6 +152,15 @@ def read_features(layout: Layout) -> list[str]:
     return list(json.loads((layout.splits / FEATURES).read_text(encoding="utf-8"))["features"])
 
 
+def beside(config: Config, layout: Layout, part: str, names: tuple[str, ...]) -> pd.DataFrame:
+    """Columns of the rows of `read`, features or not. Raises ProjectError for one that the view has not."""
+    rows = _rows(config, layout, part)
+    unknown = [name for name in names if name not in rows]
+    if unknown:
+        raise ProjectError(f"sql/{config.task.view}.sql has no column {', '.join(unknown)}, which conf/task/ names.")
+    return rows[list(names)]
+
+
 def groups(config: Config, layout: Layout, part: str) -> pd.Series | None:
     """The group of each row of `read`, where the split is by group."""
     return _rows(config, layout, part)[config.task.group] if config.split.method == "group" else None
