@@ -107,6 +107,23 @@ def test_a_version_of_the_server_is_made_again(remote: BakedProject) -> None:
     assert "The registry has no version 7" in refused
 
 
+def test_a_champion_goes_on_learning(remote: BakedProject) -> None:
+    """Naive Bayes has learnt until June; July comes in."""
+    (remote.root / "conf" / "experiment" / "bayes.yaml").write_text(WEAK.replace("dt", "nb"), encoding="utf-8")
+    assert "Promoted: version 3 is champion" in try_experiment(remote, "bayes")
+    go_on = (".venv/bin/python", "-m", "remote_registry", "continue")
+    assert "No row is later than 2013-06" in remote.run(*go_on, fails=True)
+    remote.make("ingest", "ARGS=--next")
+    remote.make("pipeline")
+    remote.run(*go_on, "--use")
+    report = json.loads(remote.text("results/continuation.json"))
+    champion, continued, scratch = report["contenders"]
+    assert (champion["name"], continued["name"], scratch["name"]) == ("champion", "continued", "from scratch")
+    assert champion["rows"] < continued["rows"] < scratch["rows"]
+    assert report["difference"] == pytest.approx(continued["value"] - scratch["value"], abs=1e-6)
+    assert "version 4" in remote.make("promote")
+
+
 def test_a_run_shows_what_it_was_made_of_and_what_it_cost(
     remote: BakedProject, mlflow_server: tuple[str, Path]
 ) -> None:

@@ -182,6 +182,15 @@ def predict(url: str | None, rows: Path | None) -> None:
     click.echo(client.ask(url or f"http://{serving.host}:{serving.port}", rows))
 
 
+@main.command("continue")
+@click.option("--use", is_flag=True, help="Put the continued model in the place of the trained one.")
+def continue_(use: bool) -> None:
+    """Let the champion go on learning from what is new, and compare it with the model from scratch."""
+    from .retraining import continuation
+
+    click.echo(continuation.run(configuration.load(Layout()), Layout(), use=use))
+
+
 @main.command()
 @click.argument("version")
 def reproduce(version: str) -> None:

@@ -26,8 +26,8 @@ MODEL = PACKAGE
 """The experiment and the registered model carry the name of the package."""
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-PATCH, BUNDLE = "uncommitted.patch", "bundle"
-"""Artifacts of a run: what differed from the commit when it was trained, and the portable model."""
+PATCH, TRAINED, BUNDLE = "uncommitted.patch", "trained", "bundle"
+"""Artifacts of a run: what differed from the commit when it was trained, the model as trained, and the portable one."""
 
 REQUIREMENTS = ["pycaret==3.3.2", "scikit-learn", "six", "setuptools<81"]
 
@@ -47,11 +47,17 @@ def store(layout: Layout) -> str:
 
 
 def log_training(
-    config: Config, layout: Layout, found: automl.Search, train: pd.DataFrame, example: pd.DataFrame
+    config: Config,
+    layout: Layout,
+    found: automl.Search,
+    train: pd.DataFrame,
+    example: pd.DataFrame,
+    trained_until: str | None = None,
 ) -> str:
     """A run with configuration, leaderboard, data set, lineage, cost and the fitted pipeline; returns its id.
 
-    `train` holds features and target, `example` a few rows of features, shown with the model.
+    `train` holds features and target, `example` a few rows of features, shown with the model. `trained_until` is the
+    time of the last row that it has learnt from, where the task has one.
     """
     mlflow = _mlflow(layout)
     with mlflow.start_run() as run:
@@ -62,6 +68,7 @@ def log_training(
                 "git_revision": governance.git_revision(layout),
                 "lock": governance.lock_hash(layout),
                 **governance.dvc_hashes(layout),
+                **({"trained_until": trained_until} if trained_until else {}),
             }
         )
         if patch := governance.uncommitted(layout):
@@ -101,6 +108,7 @@ def log_evaluation(layout: Layout, run_id: str, metrics: Mapping[str, float]) ->
         mlflow.log_metrics({f"holdout_{name}": value for name, value in metrics.items()})
         mlflow.log_artifacts(str(layout.results / "plots"), "plots")
         mlflow.log_artifact(str(layout.results / "model_card.md"))
+        mlflow.log_artifact(str(layout.trained / "model.joblib"), TRAINED)
         mlflow.log_artifacts(str(layout.bundle), BUNDLE)
 
 

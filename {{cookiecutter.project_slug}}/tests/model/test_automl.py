@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -9,6 +10,7 @@ from {{ cookiecutter.package_name }}.config import Config, Screening
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.models import automl
 from {{ cookiecutter.package_name }}.models.budget import Budget, BudgetSpentError
+from {{ cookiecutter.package_name }}.pipeline import export
 
 from ..conftest import search
 
@@ -78,6 +80,23 @@ def test_a_search_repeated_gives_the_same_leaderboard(smoke: Config, penguins: d
     pd.testing.assert_frame_equal(*(one.leaderboard.drop(columns="seconds") for one in (first, second)))
     test = penguins["test"].drop(columns="sex")
     assert (first.model.outputs(test) == second.model.outputs(test)).all()
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "nb", "mlp"])
+def test_a_model_goes_on_learning(name: str, smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:
+    model = searched(smoke, penguins, models=(name,)).model
+    rows, test = penguins["validation"], penguins["test"].drop(columns="sex")
+    before = model.outputs(test)
+    more = automl.continued(model, rows)
+    assert not np.allclose(more.outputs(test), before)
+    assert (model.outputs(test) == before).all()
+    learnt = pd.concat([penguins["train"], rows]).drop(columns="sex")
+    assert export.portable(smoke, more, learnt, test).parity["largest_difference"] < 1e-5
+
+
+def test_a_model_that_cannot_go_on_learning_says_so(penguins: dict[str, pd.DataFrame], found: automl.Search) -> None:
+    with pytest.raises(ProjectError, match="DecisionTreeClassifier cannot go on learning"):
+        automl.continued(found.model, penguins["validation"])
 
 
 def test_a_budget_too_small_for_any_model_says_so(

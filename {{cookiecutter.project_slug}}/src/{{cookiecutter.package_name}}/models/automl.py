@@ -5,6 +5,7 @@ Importing this module is cheap; PyCaret itself (several seconds) is imported by 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
 import inspect
@@ -12,7 +13,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,31 @@ def rungs(rows: int, candidates: int, screening: Screening | None) -> list[int]:
 def survivors(candidates: int, screening: Screening | None) -> int:
     """How many of so many candidates are in the next round."""
     return max(screening.keep, math.ceil(candidates / screening.factor)) if screening else candidates
+
+
+def continued(model: Model, rows: pd.DataFrame) -> Model:
+    """`model` gone on learning from further `rows` (features and target); its preparation stays as it is.
+
+    LightGBM adds as many trees as it has, fitted to what the ones before leave; models of scikit-learn with partial_fit
+    take the rows in one pass. Raises ProjectError for a model that cannot go on.
+    """
+    prepared = model.as_trained(features(rows, model.task))
+    for _, step in model.pipeline.steps[:-1]:
+        if not getattr(step, "_train_only", False):
+            prepared = step.transform(prepared)
+    target = model.kind.encoded(rows[model.task.target], model.classes)
+    estimator = copy.deepcopy(model.estimator)
+    if type(estimator).__name__.startswith("LGBM"):
+        estimator.set_params(verbosity=-1).fit(prepared, target, init_model=model.estimator)
+    elif hasattr(estimator, "partial_fit"):
+        estimator.partial_fit(prepared, target)
+    else:
+        raise ProjectError(
+            f"{type(estimator).__name__} cannot go on learning. lightgbm can, and what has partial_fit: nb, mlp, par."
+        )
+    pipeline = copy.deepcopy(model.pipeline)
+    pipeline.steps[-1] = (pipeline.steps[-1][0], estimator)
+    return replace(model, pipeline=pipeline)
 
 
 def save(model: Model, path: Path) -> None:

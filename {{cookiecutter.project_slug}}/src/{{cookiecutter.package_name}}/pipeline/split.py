@@ -161,6 +161,14 @@ def beside(config: Config, layout: Layout, part: str, names: tuple[str, ...]) ->
     return rows[list(names)]
 
 
+def last_time(config: Config, layout: Layout) -> str | None:
+    """The time of the last row that a model learns from, as text; None where the task has no time."""
+    if not config.task.time:
+        return None
+    times = (beside(config, layout, part, (config.task.time,)).iloc[:, 0].astype(str) for part in PARTS[:2])
+    return max(map(max, times))
+
+
 def groups(config: Config, layout: Layout, part: str) -> pd.Series | None:
     """The group of each row of `read`, where the split is by group."""
     return _rows(config, layout, part)[config.task.group] if config.split.method == "group" else None

@@ -28,7 +28,7 @@ def run(config: Config, layout: Layout) -> None:
             found.leaderboard.drop(columns="seconds").to_csv(leaderboard, index=False, float_format="%.6f")
         kind = kinds.of(config.task)
         example = kind.examples(found.model.pipeline, split.most_complete(features(train, config.task), 3))
-        run_id = registry.log_training(config, layout, found, train, example)
+        run_id = registry.log_training(config, layout, found, train, example, split.last_time(config, layout))
         with replacing(layout.trained) as trained:
             trained.mkdir()
             automl.save(found.model, trained / "model.joblib")
