@@ -117,10 +117,11 @@ def test_a_champion_goes_on_learning(remote: BakedProject) -> None:
     remote.make("pipeline")
     remote.run(*go_on, "--use")
     report = json.loads(remote.text("results/continuation.json"))
-    champion, continued, scratch = report["contenders"]
-    assert (champion["name"], continued["name"], scratch["name"]) == ("champion", "continued", "from scratch")
-    assert champion["rows"] < continued["rows"] < scratch["rows"]
-    assert report["difference"] == pytest.approx(continued["value"] - scratch["value"], abs=1e-6)
+    champion, continued, trained, stream = report["contenders"]
+    assert [one["name"] for one in report["contenders"]] == ["champion", "continued", "trained", "stream"]
+    assert stream["low"] > 0.5
+    assert champion["rows"] < continued["rows"] < trained["rows"]
+    assert report["difference"] == pytest.approx(continued["value"] - trained["value"], abs=1e-6)
     assert "version 4" in remote.make("promote")
 
 

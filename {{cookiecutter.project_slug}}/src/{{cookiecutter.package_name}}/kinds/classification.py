@@ -123,6 +123,11 @@ class Classification(Supervised[ClassificationTask]):
         parts = StratifiedKFold(cut, shuffle=True, random_state=seed)
         return trees.score(DecisionTreeClassifier, feature, answer, parts, "roc_auc_ovr", seed)
 
+    def stream_estimator(self, classes: tuple[str, ...]) -> Any:
+        from river import linear_model
+
+        return linear_model.LogisticRegression() if len(classes) == 2 else linear_model.SoftmaxRegression()
+
     def metrics(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
     ) -> dict[str, float]:

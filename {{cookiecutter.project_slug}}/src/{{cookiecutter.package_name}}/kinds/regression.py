@@ -70,6 +70,11 @@ class Regression(Supervised[RegressionTask]):
         parts = KFold(folds, shuffle=True, random_state=seed)
         return max(self.chance, trees.score(DecisionTreeRegressor, feature, target, parts, "r2", seed))
 
+    def stream_estimator(self, classes: tuple[str, ...]) -> Any:
+        from river import linear_model, preprocessing
+
+        return preprocessing.TargetStandardScaler(linear_model.LinearRegression())
+
     def metrics(
         self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
     ) -> dict[str, float]:

@@ -63,5 +63,9 @@ class Supervised(Kind[AnyTask]):
         return HoldOut(features(test, self.task), test[self.task.target].to_numpy(), naive, len(test))
 
     @abstractmethod
+    def stream_estimator(self, classes: tuple[str, ...]) -> Any:
+        """A linear model of River's for models/stream.py."""
+
+    @abstractmethod
     def naive(self, target: pd.Series, classes: tuple[str, ...], rows: int) -> np.ndarray:
         """The outputs of a model that knows nothing but the target of the training rows."""

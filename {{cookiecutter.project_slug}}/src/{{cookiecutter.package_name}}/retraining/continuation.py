@@ -1,6 +1,7 @@
 """Stateful training beside stateless: the champion goes on learning from the rows that are new since it was trained.
 
-Compared on the same hold-out with the champion as it is and with the model that `make pipeline` trained from scratch.
+Compared on the same hold-out with the champion as it is, with the model that `make pipeline` trained from scratch, and
+with a linear model that has learnt from every row once, in the order of time.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import pandas as pd
 from .. import governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
+from ..kinds.kind import features
+from ..kinds.supervised import Supervised
 from ..layout import Layout, replacing, write_json
 from ..models import automl
 from ..models.automl import Model, Search
+from ..models.stream import StreamLearner
 from ..pipeline import evaluate, export, split
 from . import gate
 
@@ -40,7 +44,7 @@ def run(config: Config, layout: Layout, *, use: bool) -> str:
     Raises ProjectError where the task has no time, where nothing is new, and for a champion that cannot go on.
     """
     kind = kinds.of(config.task)
-    if not (config.task.time and config.task.target and kind.by_row):
+    if not (config.task.time and isinstance(kind, Supervised)):
         raise ProjectError("To go on learning needs task.time, which says what is new, and a target (conf/task/).")
     champion = registry.with_alias(layout, registry.CHAMPION)
     if champion is None:
@@ -52,33 +56,38 @@ def run(config: Config, layout: Layout, *, use: bool) -> str:
     began = time.monotonic()
     continued = automl.continued(model, rows)
     seconds = round(time.monotonic() - began, 2)
-    scratch = automl.load(layout.trained / "model.joblib")
-    together = len(parts["train"]) + len(parts["validation"])
+    trained = automl.load(layout.trained / "model.joblib")
+    together = pd.concat([parts["train"], parts["validation"]], ignore_index=True)
+    began = time.monotonic()
+    stream = StreamLearner(kind.stream_estimator(model.classes), len(model.classes))
+    stream.learn(features(together, config.task), kind.encoded(together[config.task.target], model.classes))
+    streamed = round(time.monotonic() - began, 2)
     asked = kind.hold_out(parts, model.classes, config.seed)
     contenders, outputs = [], {}
     for name, one, learnt, took in (
         ("champion", model, 0, None),
         ("continued", continued, len(rows), seconds),
-        ("from scratch", scratch, together, None),
+        ("trained", trained, len(together), None),
+        ("stream", stream, len(together), streamed),
     ):
-        outputs[name] = kind.answered(one, asked)
+        outputs[name] = one.outputs(asked.rows)
         report = evaluate.judged(kind, asked.actual, outputs[name], asked.naive, model.classes, config.seed)
         found = report[kind.measure]
         contenders.append(Contender(name, learnt, took, found["value"], found["low"], found["high"]))
         print(
-            f"continue  {name:<13} {kind.measure} {found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f}), "
+            f"continue  {name:<9} {kind.measure} {found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f}), "
             f"learnt from {learnt:,} rows now"
         )
-    continued_outputs, scratch_outputs = outputs["continued"], outputs["from scratch"]
+    continued_outputs, trained_outputs = outputs["continued"], outputs["trained"]
     verdict = gate.judge(
-        config.gate, kind, asked.actual, continued_outputs, scratch_outputs, model.classes, config.seed
+        config.gate, kind, asked.actual, continued_outputs, trained_outputs, model.classes, config.seed
     )
     told = {"champion": champion.number, "contenders": [asdict(one) for one in contenders], **verdict.numbers()}
     write_json(layout.results / "continuation.json", told)
     if use:
         _put_in_place(config, layout, continued, rows, seconds)
     return (
-        f"continue  continued minus scratch {verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
+        f"continue  continued minus trained {verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
         + ("; it takes the place of the trained model, next: make promote" if use else "")
     )
 
@@ -117,10 +126,10 @@ def _put_in_place(config: Config, layout: Layout, model: Model, rows: pd.DataFra
         split.most_complete(rows.drop(columns=config.task.target), 3),
         trained_until=split.last_time(config, layout),
     )
-    with replacing(layout.trained) as trained:
-        trained.mkdir()
-        automl.save(model, trained / "model.joblib")
-        write_json(trained / "run.json", {"run_id": run_id})
+    with replacing(layout.trained) as folder:
+        folder.mkdir()
+        automl.save(model, folder / "model.joblib")
+        write_json(folder / "run.json", {"run_id": run_id})
     governance.decided(layout, "Continued", version=None, run_id=run_id, why=f"{len(rows):,} new rows")
     evaluate.run(config, layout)
     export.run(config, layout)
