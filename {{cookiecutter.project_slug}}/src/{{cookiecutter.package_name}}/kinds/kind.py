@@ -71,18 +71,8 @@ class Kind(ABC, Generic[AnyTask]):
     graded: ClassVar[bool] = True
     """Whether the number that is watched says more or less of something, so that features can add to it."""
 
-    alone: ClassVar[str] = ""
-    """What one feature alone is scored by, to find leaks: the name of the measure; empty where nothing can leak."""
-
-    chance: ClassVar[float] = 0.0
-    """That score of a feature that knows nothing; 1 is perfect."""
-
     def __init__(self, task: AnyTask) -> None:
         self.task = task
-
-    def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
-        """`alone` of a small tree on one feature, cross-validated; `chance` where there are too few rows."""
-        raise NotImplementedError
 
     # the data
 
@@ -207,12 +197,6 @@ class Kind(ABC, Generic[AnyTask]):
     @abstractmethod
     def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         """How wrong each row is: `loss` says by what."""
-
-    def compared_by_group(
-        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]
-    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
-        """Functions of truth and answers, to be compared between groups, then the truth and the answers."""
-        raise NotImplementedError
 
     @abstractmethod
     def plot(

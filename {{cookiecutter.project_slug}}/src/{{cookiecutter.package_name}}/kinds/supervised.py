@@ -21,6 +21,16 @@ class Supervised(Kind[AnyTask]):
     folds: ClassVar[dict[str, str]]
     """PyCaret's name of the cross-validation for each method of the split: folds are cut as the parts are."""
 
+    alone: ClassVar[str]
+    """What one feature alone is scored by, to find leaks: the name of the measure."""
+
+    chance: ClassVar[float]
+    """That score of a feature that knows nothing; 1 is perfect."""
+
+    @abstractmethod
+    def single_feature_score(self, feature: pd.DataFrame, target: pd.Series, folds: int, seed: int) -> float:
+        """`alone` of a small tree on one feature, cross-validated; `chance` where there are too few rows."""
+
     def asks_for(self) -> str:
         return str(self.task.target)
 
@@ -61,6 +71,12 @@ class Supervised(Kind[AnyTask]):
         test = parts["test"]
         naive = self.naive(parts["train"][self.task.target], classes, len(test))
         return HoldOut(features(test, self.task), test[self.task.target].to_numpy(), naive, len(test))
+
+    @abstractmethod
+    def compared_by_group(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        """Functions of truth and answers, to be compared between groups, then the truth and the answers."""
 
     @abstractmethod
     def stream_estimator(self, classes: tuple[str, ...]) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from .. import governance
 from ..config import Config
 from ..kinds.kind import Kind
+from ..kinds.supervised import Supervised
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..models import automl
@@ -41,7 +42,7 @@ def run(config: Config, layout: Layout) -> None:
             behaved = behaviour.check(own, model.scores, config.task.behaviour)
             leans_on = importance.permutation(model, kind, rows, actual, config.seed)
             added = shapley.values(own, model.scores, config.seed) if kind.graded else None
-        if config.task.fairness:
+        if isinstance(kind, Supervised) and config.task.fairness:
             groups, least = split.beside(config, layout, "test", config.task.fairness), config.evaluation.min_slice_rows
             unequal = fairness.differences(groups, kind, actual, outputs, model.classes, least)
         write_json(layout.results / "fairness.json", [asdict(one) for one in unequal])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ProjectError
-from ..kinds.kind import Kind
+from ..kinds.supervised import Supervised
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,12 @@ class Difference:
 
 
 def differences(
-    columns: pd.DataFrame, kind: Kind, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], min_rows: int
+    columns: pd.DataFrame,
+    kind: Supervised,
+    actual: np.ndarray,
+    outputs: np.ndarray,
+    classes: tuple[str, ...],
+    min_rows: int,
 ) -> list[Difference]:
     """The greatest difference first. Groups of fewer than `min_rows` rows are left out: they differ by chance.
 

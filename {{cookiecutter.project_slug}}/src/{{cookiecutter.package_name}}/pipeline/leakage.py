@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from .. import governance, kinds
 from ..config import Config
 from ..errors import ProjectError
-from ..kinds.kind import Kind
+from ..kinds.supervised import Supervised
 from ..layout import Layout, replacing, write_json
 from ..locks import exclusive
 from ..progress import progress
@@ -34,27 +34,28 @@ class Leak:
 def run(config: Config, layout: Layout) -> None:
     """Writes results/leakage/: leakage.json and a picture of what each feature knows alone."""
     with exclusive("leakage", layout), governance.recorded("leakage", layout, layout.splits) as record:
-        train = sample(split.read(config, layout, "train"), config.leakage.sample_rows, config.seed)
         kind = kinds.of(config.task)
-        scores, leaks = {}, []
-        if config.task.target and kind.alone:
-            scores = single_feature_scores(train, config.task.target, kind, config.seed)
-            leaks = find(train, config.task.target, kind, scores, known_afterwards(layout), config.leakage.max_score)
+        scores: dict[str, float] = {}
+        leaks: list[Leak] = []
+        known = "no feature can know the answer"
         repeated = duplicates(config, layout)
-        record.facts["leaks"] = [leak.column for leak in leaks]
         with replacing(layout.results / "leakage") as folder:
             folder.mkdir()
+            if isinstance(kind, Supervised):
+                train = sample(split.read(config, layout, "train"), config.leakage.sample_rows, config.seed)
+                scores = single_feature_scores(train, kind.asks_for(), kind, config.seed)
+                leaks = find(train, kind.asks_for(), kind, scores, known_afterwards(layout), config.leakage.max_score)
+                draw(scores, kind, config.leakage.max_score, folder / "leakage.png")
+                best = next(iter(scores))
+                known = f"{best} knows most alone: {kind.alone} {scores[best]:.3f}"
+            record.facts["leaks"] = [leak.column for leak in leaks]
             report: dict[str, Any] = {
                 "leaks": [asdict(leak) for leak in leaks],
                 "scores": scores,
                 "test_rows_in_train": repeated,
             }
             write_json(folder / "leakage.json", report)
-            if scores:
-                draw(scores, kind, config.leakage.max_score, folder / "leakage.png")
-    best = next(iter(scores), None)
-    told = f"{best} knows most alone: {kind.alone} {scores[best]:.3f}" if best else "no feature can know the answer"
-    print(f"leakage   {told}; {repeated:,} rows of test are in train too")
+    print(f"leakage   {known}; {repeated:,} rows of test are in train too")
     if not leaks:
         return
     told = "\n".join(f"  {leak.column}: {leak.reason}" for leak in leaks)
@@ -71,7 +72,7 @@ def sample(rows: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     return rows.sample(count, random_state=seed).sort_index() if len(rows) > count else rows
 
 
-def single_feature_scores(rows: pd.DataFrame, target: str, kind: Kind, seed: int) -> dict[str, float]:
+def single_feature_scores(rows: pd.DataFrame, target: str, kind: Supervised, seed: int) -> dict[str, float]:
     """What a small tree makes of each feature alone, cross-validated: AUC or R² (1 = perfect), best first.
 
     The idea is that of the predictive power score (Wetschoreck, Krabel, Krishnamurthy 2020).
@@ -91,7 +92,7 @@ def progress_over(names: pd.Index) -> Any:
 
 
 def find(
-    rows: pd.DataFrame, target: str, kind: Kind, scores: dict[str, float], afterwards: list[str], max_score: float
+    rows: pd.DataFrame, target: str, kind: Supervised, scores: dict[str, float], afterwards: list[str], max_score: float
 ) -> list[Leak]:
     """Each feature with the gravest reason against it."""
     leaks = []
@@ -131,7 +132,7 @@ def known_afterwards(layout: Layout) -> list[str]:
     return list((content or {}).get("known_afterwards") or [])
 
 
-def draw(scores: dict[str, float], kind: Kind, limit: float, path: Path) -> None:
+def draw(scores: dict[str, float], kind: Supervised, limit: float, path: Path) -> None:
     shown = dict(list(scores.items())[:40])
     figure = Figure(figsize=(8, 1 + 0.28 * len(shown)), layout="constrained")
     axes = figure.subplots()

@@ -21,6 +21,7 @@ import pandas as pd
 from .. import deployment, kinds, landing
 from ..config import Config, FolderSource
 from ..errors import ProjectError
+from ..kinds.supervised import Supervised
 from ..layout import PACKAGE, Layout, replacing
 from ..models import answers, bundle
 from ..pipeline import exploit, format, trust
@@ -35,9 +36,10 @@ START_SECONDS = 60
 
 def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
     """One row a month: what the live model was worth, what drifted, what was decided. Also results/simulation.csv."""
-    if not (config.task.target and kinds.of(config.task).by_row):
+    if not isinstance(kinds.of(config.task), Supervised):
         raise ProjectError(
-            f"simulate replays rows whose truth comes later; a task of kind {config.task.kind} has none."
+            "simulate replays rows that are answered one by one and whose truth comes later; task.kind is "
+            f"{config.task.kind}. Choose a task of classification or regression in conf/config.yaml."
         )
     deployment.required(layout)
     periods = waiting_periods(config.sources, layout)[:months]
