@@ -48,7 +48,7 @@ def test_resamples_that_miss_a_rare_class_are_passed_over() -> None:
 
 
 def test_the_cheapest_answer_is_given() -> None:
-    """To miss a late flight costs four times what a false alarm does: it is told from one in five on."""
+    """To miss a late one costs four times what a false alarm does: it is told from one in five on."""
     costs = {"late": {"on_time": 4.0}}
     kind = kinds.of(ClassificationTask(kind="classification", view="t", target="y", costs=costs))
     classes, outputs = ("on_time", "late"), np.array([[0.9, 0.1], [0.79, 0.21], [0.3, 0.7]])

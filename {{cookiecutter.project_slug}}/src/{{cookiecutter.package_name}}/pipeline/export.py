@@ -40,7 +40,8 @@ def run(config: Config, layout: Layout) -> None:
         origin = {"run_id": run_id, "git_revision": governance.git_revision(layout), "metrics": metrics}
         parity = write(config, model, parts, origin, layout.bundle)
         write_json(layout.results / "parity.json", parity)
-        trained_on = len(parts["train"]) + len(parts["validation"])
+        learnt = ("train", "validation") if model.kind.by_row else split.PARTS
+        trained_on = sum(len(parts[part]) for part in learnt)
         card.write(config, layout, type(model.estimator).__name__, trained_on, parity)
         registry.log_evaluation(layout, run_id, metrics)
         print(
