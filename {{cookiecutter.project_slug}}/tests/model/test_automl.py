@@ -65,12 +65,12 @@ def test_what_takes_longer_than_the_budget_is_stopped() -> None:
 
 
 def test_a_search_keeps_its_budget(smoke: Config, penguins: dict[str, pd.DataFrame], found: automl.Search) -> None:
-    """`found` has imported PyCaret. All of them would take a minute on so many rows."""
+    """`found` has imported PyCaret. On so many rows they would take a minute."""
     many = {part: pd.concat([rows] * 400, ignore_index=True) for part, rows in penguins.items()}
     models = ("lr", "mlp", "gbc", "ada", "et", "rf")
     began = time.monotonic()
-    best = searched(smoke, many, models=models, sample_rows=None, budget_minutes=0.2)
-    assert time.monotonic() - began < 1.2 * 0.2 * 60
+    best = searched(smoke, many, models=models, sample_rows=None, budget_minutes=0.4)
+    assert time.monotonic() - began < 1.2 * 0.4 * 60
     assert best.leaderboard["rows"].max() < len(many["train"])  # not all of them, in so short a time
 
 

@@ -351,8 +351,8 @@ class Compared:
     prepared: float
 
     def seconds_on(self, rows: int) -> float:
-        """What a round on so many rows takes at least: to prepare them, to compare the best model and to fit it."""
-        return (self.prepared + 2 * float(self.rows[0]["seconds"])) * rows / len(self.train)
+        """What a round on so many rows takes at least: preparing them twice, comparing the best model, fitting it."""
+        return 2 * (self.prepared + float(self.rows[0]["seconds"])) * rows / len(self.train)
 
 
 def _compare(
@@ -380,9 +380,11 @@ def _compare(
     rows: list[dict[str, Any]] = []
     for position, model in enumerate(candidates, start=1):
         began = time.monotonic()
-        # to be fitted on everything in the end, this one or the best so far takes no longer than to be compared
+        # to be fitted on everything in the end, this one or the best so far takes no longer than to be compared, and
+        # the rows are prepared once more
         reserved = _ranked(rows, metric, greater_is_better)[0]["seconds"] if rows else 0.0
-        allowed = min(budget.left() / 2, budget.left() - reserved)
+        left = budget.left() - prepared
+        allowed = min(left / 2, left - reserved)
         if allowed <= 0:
             left_out = ", ".join(candidates[position - 1 :])
             print(f"train     the budget of {config.budget_minutes:g} min is spent, left out: {left_out}", flush=True)
@@ -437,7 +439,7 @@ def _improved(compared: Compared, config: AutoML, kind: Kind, metric: str, budge
         print(f"train     {step}: {type(best).__name__}", flush=True)
         try:
             reserved = sum(row["seconds"] for row in compared.rows[: 1 if step in ALONE else BLENDED])
-            with budget.enforced(budget.left() - reserved):
+            with budget.enforced(budget.left() - compared.prepared - reserved):
                 best = improve(best if step in ALONE else [best, *others], **arguments)
         except BudgetSpentError:
             print(f"train     the budget of {config.budget_minutes:g} min is spent before {step} was done", flush=True)
