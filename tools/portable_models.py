@@ -51,7 +51,7 @@ layout.exploitation.parent.mkdir(parents=True)
 layout.exploitation.symlink_to(real.exploitation.resolve())
 overrides = [f"task={{sys.argv[1]}}", "split=random", "automl=quick", "automl.screening=null", "automl.folds=2"]
 settings = config.parse(yaml.safe_load(compose.composed(real, overrides)), "conf/")
-task, kind = settings.task, kinds.of(settings.task.kind)
+task, kind = settings.task, kinds.of(settings.task)
 with contextlib.redirect_stdout(io.StringIO()):
     split.run(settings, layout)
 parts = {{name: rows.head(400) for name, rows in split.read_all(settings, layout).items()}}
@@ -63,7 +63,7 @@ def tried(name):
     try:
         with contextlib.redirect_stdout(told):
             model = automl.search(one, task, parts["train"], parts["validation"], 7, method="random").model
-            found = export.portable(settings, *kind.deployable(model, task, parts)).parity
+            found = export.portable(settings, *kind.deployable(model, parts)).parity
         name = type(model.estimator).__name__
         return {{"estimator": name, "form": found["form"], "off": found["largest_difference"]}}
     except Exception as error:

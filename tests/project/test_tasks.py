@@ -142,6 +142,8 @@ def test_an_own_table_is_enough(
     content = (package_data / "vega_datasets" / "_data" / name).read_text(encoding="utf-8")
     (tmp_path / name).write_text(content, encoding="utf-8")
     project = make_own(tmp_path, data_path=name, **answers)
+    gate = project.root / "conf" / "gate" / "default.yaml"
+    gate.write_text(gate.read_text(encoding="utf-8").replace("floor: null", "floor: -1  "), encoding="utf-8")
     project.make("pipeline", "promote", "deploy")
     assert set(answered(project, "own_table")) == {"prediction_id", "warnings", *wanted}
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from ..models.automl import Model
 
+SHOWN = 10
+"""Origins that a legend has room for."""
+
 ORIGIN = "origin"
 """The column of the hold-out that says after which time a forecast was made."""
 
@@ -234,7 +237,8 @@ class Forecasting(Kind[ForecastingTask]):
             course.fill_between(when, part["low"], part["high"], color=f"C{number % 10}", alpha=0.12)
         course.set(title=f"Forecasts from several origins, {COVERED:.0%} intervals", ylabel="value")
         course.tick_params(axis="x", labelrotation=30)
-        course.legend(fontsize=8)
+        if table[ORIGIN].nunique() <= SHOWN:
+            course.legend(fontsize=8)
         wrong = table.assign(
             forecast=(table["forecast"] - table["actual"]).abs(), naive=(table["naive"] - table["actual"]).abs()
         )
