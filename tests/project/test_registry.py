@@ -113,7 +113,7 @@ def test_a_champion_goes_on_learning(remote: BakedProject) -> None:
     (remote.root / "conf" / "experiment" / "bayes.yaml").write_text(bayes, encoding="utf-8")
     assert "Promoted: version 3 is champion" in try_experiment(remote, "bayes")
     go_on = (".venv/bin/python", "-m", "remote_registry", "continue")
-    assert "No row is later than 2013-06" in remote.run(*go_on, fails=True)
+    assert "No row is later than 2013-05" in remote.run(*go_on, fails=True)
     remote.make("ingest", "ARGS=--next")
     remote.make("pipeline")
     remote.run(*go_on, "--use")
