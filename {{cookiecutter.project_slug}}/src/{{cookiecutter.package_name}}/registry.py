@@ -128,6 +128,7 @@ def with_alias(layout: Layout, alias: str) -> Version | None:
 class Run:
     """The training run of a version; `tags` hold the revision and the hashes of the data."""
 
+    number: str
     run_id: str
     tags: Mapping[str, str]
 
@@ -138,7 +139,7 @@ def run_of(layout: Layout, number: str) -> Run:
 
     try:
         run_id = _version(layout, number).run_id
-        return Run(run_id, dict(_client(layout).get_run(run_id).data.tags))
+        return Run(number, run_id, dict(_client(layout).get_run(run_id).data.tags))
     except MlflowException as error:
         raise ProjectError(
             f"The registry has no version {number} of {MODEL}; `make mlflow` shows those that it has."
@@ -184,7 +185,7 @@ def download(layout: Layout, run_id: str, artifact: str, target: Path) -> Path |
     return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=artifact, dst_path=str(target)))
 
 
-def download_bundle(layout: Layout, version: Version, target: Path) -> Path:
+def download_bundle(layout: Layout, version: Version | Run, target: Path) -> Path:
     """Copy the bundle of `version` below `target`; returns its folder. Raises ProjectError when the run has none."""
     found = download(layout, version.run_id, BUNDLE, target)
     if found is None:

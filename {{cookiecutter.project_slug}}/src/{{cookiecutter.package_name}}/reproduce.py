@@ -41,7 +41,7 @@ def run(layout: Layout, number: str) -> str:
             for stage in MADE_ANEW:
                 print(f"reproduce {stage}", flush=True)
                 _command(tree, sys.executable, "-m", PACKAGE, stage)
-            return _compared(layout, number, version, Layout(tree), Path(temporary))
+            return _compared(layout, version, Layout(tree), Path(temporary))
         finally:
             _git(layout.root, "worktree", "remove", "--force", str(tree))
 
@@ -62,18 +62,16 @@ def _restore(layout: Layout, version: registry.Run, tree: Path) -> None:
         ) from error
 
 
-def _compared(layout: Layout, number: str, version: registry.Run, again: Layout, temporary: Path) -> str:
-    found = registry.download(layout, version.run_id, registry.BUNDLE, temporary)
-    if found is None:
-        raise ProjectError(f"Version {number} has no bundle in its run: there is nothing to compare with.")
+def _compared(layout: Layout, version: registry.Run, again: Layout, temporary: Path) -> str:
+    found = registry.download_bundle(layout, version, temporary)
     first, second = bundle.load(found), bundle.load(again.bundle)
     rows = as_rows(pd.read_parquet(found / bundle.REFERENCE).drop(columns=bundle.SCORE))
     kind = kinds.of(config.load(again).task)
     apart, labels_differ = kind.differences(first.outputs(rows), second.outputs(rows), first.schema.classes)
     told = f"on {len(rows):,} rows of its reference, largest difference {apart.max():.1e}, {labels_differ} labels"
     if apart.max() > 0 or labels_differ:
-        raise ProjectError(f"Version {number} made again answers otherwise: {told}.")
-    return f"reproduce version {number} made again gives the same answers {told}"
+        raise ProjectError(f"Version {version.number} made again answers otherwise: {told}.")
+    return f"reproduce version {version.number} made again gives the same answers {told}"
 
 
 def _git(folder: Path, *arguments: str) -> str:

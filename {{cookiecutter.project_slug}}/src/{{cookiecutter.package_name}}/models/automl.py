@@ -64,6 +64,11 @@ class Model:
         return self.kind.estimator(self.pipeline)
 
     @property
+    def preparation(self) -> list[tuple[str, Any]]:
+        """The steps before the model by name, without those that act in training only."""
+        return [(name, step) for name, step in self.pipeline.steps[:-1] if not getattr(step, "_train_only", False)]
+
+    @property
     def floating(self) -> np.dtype:
         """The type that the numeric columns are turned into when PyCaret puts them into one matrix."""
         return np.result_type(np.float32, *(kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)))
@@ -194,9 +199,8 @@ def continued(model: Model, rows: pd.DataFrame) -> Model:
     take the rows in one pass. Raises ProjectError for a model that cannot go on.
     """
     prepared = model.as_trained(features(rows, model.task))
-    for _, step in model.pipeline.steps[:-1]:
-        if not getattr(step, "_train_only", False):
-            prepared = step.transform(prepared)
+    for _, step in model.preparation:
+        prepared = step.transform(prepared)
     target = model.kind.encoded(rows[model.task.target], model.classes)
     estimator = copy.deepcopy(model.estimator)
     if type(estimator).__name__.startswith("LGBM"):

@@ -86,9 +86,7 @@ def export(
     if isinstance(model.pipeline, Forecaster):
         return onnx_series.table(model.pipeline)
     rows = model.as_trained(rows)
-    steps = [
-        (n, s) for n, s in model.pipeline.steps[:-1] if n not in WITHOUT_EFFECT and not getattr(s, "_train_only", False)
-    ]
+    steps = [(name, step) for name, step in model.preparation if name not in WITHOUT_EFFECT]
     probed = max([i + 1 for i, (name, _) in enumerate(steps) if name in PROBED], default=0)
     head, tail = steps[:probed], steps[probed:]
     probes = probe(head, rows, model.floating)

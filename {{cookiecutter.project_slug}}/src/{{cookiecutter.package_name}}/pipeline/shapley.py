@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .behaviour import Score
+
 EXPLAINED, BACKGROUND = 50, 20
 """Rows that are explained, and rows that stand for a feature that is not known."""
-
-Score = Callable[[pd.DataFrame], np.ndarray]
 
 
 def values(rows: pd.DataFrame, score: Score, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

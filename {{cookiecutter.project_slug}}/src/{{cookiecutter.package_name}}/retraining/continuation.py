@@ -18,11 +18,11 @@ from ..config import Config
 from ..errors import ProjectError
 from ..kinds.kind import features
 from ..kinds.supervised import Supervised
-from ..layout import Layout, replacing, write_json
+from ..layout import Layout, write_json
 from ..models import automl
 from ..models.automl import Model, Search
 from ..models.stream import StreamLearner
-from ..pipeline import evaluate, export, split
+from ..pipeline import evaluate, export, split, train
 from . import gate
 
 
@@ -78,9 +78,8 @@ def run(config: Config, layout: Layout, *, use: bool) -> str:
             f"continue  {name:<9} {kind.measure} {found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f}), "
             f"learnt from {learnt:,} rows now"
         )
-    continued_outputs, trained_outputs = outputs["continued"], outputs["trained"]
     verdict = gate.judge(
-        config.gate, kind, asked.actual, continued_outputs, trained_outputs, model.classes, config.seed
+        config.gate, kind, asked.actual, outputs["continued"], outputs["trained"], model.classes, config.seed
     )
     told = {"champion": champion.number, "contenders": [asdict(one) for one in contenders], **verdict.numbers()}
     write_json(layout.results / "continuation.json", told)
@@ -118,18 +117,7 @@ def _new_rows(
 def _put_in_place(config: Config, layout: Layout, model: Model, rows: pd.DataFrame, seconds: float) -> None:
     """As the stages train, evaluate and export leave it; the next `make pipeline` trains from scratch again."""
     leaderboard = pd.DataFrame([{"id": "continued", "name": type(model.estimator).__name__, "rows": len(rows)}])
-    run_id = registry.log_training(
-        config,
-        layout,
-        Search(model, leaderboard, seconds),
-        rows,
-        split.most_complete(rows.drop(columns=config.task.target), 3),
-        trained_until=split.last_time(config, layout),
-    )
-    with replacing(layout.trained) as folder:
-        folder.mkdir()
-        automl.save(model, folder / "model.joblib")
-        write_json(folder / "run.json", {"run_id": run_id})
+    run_id = train.keep(config, layout, Search(model, leaderboard, seconds), rows)
     governance.decided(layout, "Continued", version=None, run_id=run_id, why=f"{len(rows):,} new rows")
     evaluate.run(config, layout)
     export.run(config, layout)

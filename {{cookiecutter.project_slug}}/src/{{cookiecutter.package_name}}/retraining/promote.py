@@ -116,7 +116,8 @@ def judged(
     if champion:
         with tempfile.TemporaryDirectory() as folder:
             defender = bundle.load(registry.download_bundle(layout, champion, Path(folder)))
-        if _fits(defender, config, rows) and (config.task.target is None or _same_classes(defender, challenger)):
+        same_classes = defender.schema.classes == challenger.schema.classes
+        if _fits(defender, config, rows) and (config.task.target is None or same_classes):
             defending = defender.outputs(rows)
     return gate.judge(
         config.gate,
@@ -127,10 +128,6 @@ def judged(
         challenger.schema.classes,
         config.seed,
     )
-
-
-def _same_classes(one: Bundle, other: Bundle) -> bool:
-    return one.schema.classes == other.schema.classes
 
 
 def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
