@@ -52,7 +52,9 @@ class BakedProject:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A git identity, and none of the answers that Cookiecutter keeps in the home folder."""
+    """A git identity, none of the answers that Cookiecutter keeps in the home folder, and a place of their own for the
+    tests of generated projects: pytest keeps three temporary folders only, of which ours is the oldest.
+    """
     folder = tmp_path_factory.mktemp("world")
     settings = folder / "cookiecutter.yaml"
     settings.write_text(f"replay_dir: {folder.as_posix()}\ncookiecutters_dir: {folder.as_posix()}\n", encoding="utf-8")
@@ -61,6 +63,7 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COOKIECUTTER_CONFIG", str(settings))
         patch.setenv("GIT_CONFIG_GLOBAL", str(identity))
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(folder))
         yield
 
 
