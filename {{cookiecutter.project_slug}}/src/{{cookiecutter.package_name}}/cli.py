@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from . import config as configuration
+from . import deployment
 from .errors import ProjectError
 from .layout import Layout
 
@@ -133,28 +134,80 @@ def lineage(prediction: str | None, version: str | None) -> None:
 
 
 @main.command()
-def promote() -> None:
+@click.option("--challenger", is_flag=True, help="Instead: the challenger of a rollout that the feedback calls better.")
+def promote(challenger: bool) -> None:
     """Register the trained model; make it champion if it passes the gate."""
     from .retraining import promote as promoting
 
-    click.echo(promoting.run(configuration.load(Layout()), Layout()).sentence)
+    config = configuration.load(Layout())
+    if not challenger:
+        click.echo(promoting.run(config, Layout()).sentence)
+        return
+    from .monitoring import arms
+
+    verdict = arms.run(config, Layout())
+    if verdict is None:
+        raise ProjectError("No challenger runs beside the champion: `make deploy STRATEGY=canary` starts one.")
+    click.echo(f"promote   version {promoting.succeeded(Layout(), verdict)} is champion; next: make deploy")
 
 
 @main.command()
 def rollback() -> None:
-    """Put the previous champion in charge again; `deploy` lets it answer."""
-    from .retraining import promote as promoting
+    """Withdraw the challenger or, where none runs, let the previous champion answer again."""
+    from . import deploy as deploying
 
-    click.echo(f"rollback  version {promoting.rollback(Layout())} is champion again")
+    click.echo(f"rollback  {deploying.told(deploying.back(Layout()))}")
 
 
 @main.command()
-def deploy() -> None:
-    """Put the champion's bundle into deploy/; a running API takes it up."""
+@click.option("--strategy", type=click.Choice(deployment.STRATEGIES), default="recreate", show_default=True)
+@click.option("--share", type=click.FloatRange(0, 100), help="Percent of the users whom the challenger answers.")
+@click.option("--hours", type=float, help="How long a ramp takes.")
+def deploy(strategy: deployment.Strategy, share: float | None, hours: float | None) -> None:
+    """Put the champion's bundle, and a challenger beside it, into deploy/; a running API takes them up."""
     from . import deploy as deploying
 
-    deployment = deploying.run(Layout())
-    click.echo(f"deploy    version {deployment.version} in {deployment.bundle}")
+    made = deploying.run(configuration.load(Layout()), Layout(), strategy, share, hours)
+    click.echo(f"deploy    {deploying.told(made)}")
+
+
+@main.command()
+def status() -> None:
+    """Say what is deployed and, where a challenger runs, whether the feedback calls it better."""
+    from . import deploy as deploying
+    from .monitoring import arms
+
+    click.echo(f"deployed  {deploying.told(deployment.required(Layout()))}")
+    verdict = arms.run(configuration.load(Layout()), Layout())
+    if verdict:
+        click.echo(f"rollout   {arms.told(verdict)}")
+
+
+@main.group()
+def keys() -> None:
+    """API keys: kept as hashes in deploy/keys.json, asked for as soon as there is one."""
+
+
+@keys.command()
+@click.argument("owner")
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice(["predict", "feedback", "operate"]), default=["predict"]
+)
+def add(owner: str, roles: tuple[Any, ...]) -> None:
+    """Make a key for OWNER and print it; it cannot be shown again."""
+    from .serving import auth
+
+    click.echo(auth.add(Layout(), owner, roles))
+
+
+@keys.command()
+@click.argument("owner")
+def remove(owner: str) -> None:
+    """The key of OWNER opens nothing any more."""
+    from .serving import auth
+
+    auth.remove(Layout(), owner)
+    click.echo(f"keys      {owner} has no key any more")
 
 
 @main.command()

@@ -316,13 +316,29 @@ class Serving(Section):
     host: str
     port: int = Field(ge=0, le=65535)
     workers: int = Field(ge=1)
-    threads: int = Field(ge=1)
     max_rows: int = Field(ge=1)
     max_bytes: int = Field(ge=1000)
+    max_seconds: float = Field(gt=0)
+    max_explained: int = Field(ge=1)
+    min_confidence: float = Field(ge=0, le=1)
+    fallback: str | float | None
+    rate_limit: str | None
+    rate_limit_storage: str
+
+
+class Rollout(Section):
+    """`share` in percent, `hours` of a ramp; `margin` and `min_effect` in the unit of the outcome (monitoring/arms)."""
+
+    alpha: float = Field(gt=0, lt=0.5)
+    margin: float = Field(ge=0)
+    min_effect: float = Field(gt=0)
+    share: float = Field(gt=0, le=100)
+    hours: float = Field(gt=0)
 
 
 class Monitoring(Section):
     prediction_log: str
+    retention_days: int = Field(ge=1)
     window: int = Field(ge=1)
     min_rows: int = Field(ge=1)
     psi_threshold: float = Field(gt=0)
@@ -363,6 +379,7 @@ class Config(Section):
     engine: Engine
     automl: AutoML
     serving: Serving
+    rollout: Rollout
     monitoring: Monitoring
     retraining: Retraining
     evaluation: Evaluation

@@ -106,6 +106,16 @@ class Layout:
     def deployment(self) -> Path:
         return self.deploy / "deployment.json"
 
+    @property
+    def journal(self) -> Path:
+        """Answered requests on their way to the prediction log."""
+        return self.root / "data" / "predictions.journal"
+
+    @property
+    def keys(self) -> Path:
+        """The API keys, as hashes."""
+        return self.deploy / "keys.json"
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:

@@ -164,6 +164,11 @@ def tag(layout: Layout, version: Version, tags: Mapping[str, str]) -> None:
         client.set_model_version_tag(MODEL, version.number, name, value)
 
 
+def numbered(layout: Layout, number: str) -> Version:
+    """The version with that number. Raises MLflow's error when there is none."""
+    return _version(layout, number)
+
+
 def set_alias(layout: Layout, alias: str, version: str) -> None:
     """Move `alias` to `version`."""
     _client(layout).set_registered_model_alias(MODEL, alias, version)

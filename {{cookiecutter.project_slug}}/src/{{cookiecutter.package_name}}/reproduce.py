@@ -14,7 +14,7 @@ from . import config, governance, kinds, registry
 from .errors import ProjectError
 from .layout import PACKAGE, Layout
 from .models import bundle
-from .pipeline.export import as_rows
+from .pipeline.export import as_columns
 
 DATA = ("data/landing.dvc", "format", "trust", "exploit", "split", "leakage")
 """What is taken from the cache of DVC and not made anew."""
@@ -65,7 +65,7 @@ def _restore(layout: Layout, version: registry.Run, tree: Path) -> None:
 def _compared(layout: Layout, version: registry.Run, again: Layout, temporary: Path) -> str:
     found = registry.download_bundle(layout, version, temporary)
     first, second = bundle.load(found), bundle.load(again.bundle)
-    rows = as_rows(pd.read_parquet(found / bundle.REFERENCE).drop(columns=bundle.SCORE))
+    rows = as_columns(pd.read_parquet(found / bundle.REFERENCE).drop(columns=bundle.SCORE))
     kind = kinds.of(config.load(again).task)
     apart, labels_differ = kind.differences(first.outputs(rows), second.outputs(rows), first.schema.classes)
     told = f"on {len(rows):,} rows of its reference, largest difference {apart.max():.1e}, {labels_differ} labels"

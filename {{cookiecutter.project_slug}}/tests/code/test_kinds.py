@@ -61,5 +61,5 @@ def test_the_cheapest_answer_is_given() -> None:
         {"kind": "classification", "target": "y", "classes": classes, "columns": [], "example": {}}
         | {"costs": kind.costs(classes).tolist()}
     )
-    answer = answers.of("classification").answer(schema, outputs[1].tolist())
-    assert (answer["label"], answer["probability"]) == ("late", 0.21)
+    answer = answers.of("classification").columns(schema, outputs)
+    assert (answer["label"][1], answer["probability"][1]) == ("late", 0.21)

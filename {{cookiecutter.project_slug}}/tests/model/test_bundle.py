@@ -50,7 +50,7 @@ def test_what_has_no_onnx_form_is_kept_by_skops(
     assert parity["form"] == "ONNX and skops"
     assert "no ONNX form, so that serving needs the group native" in capsys.readouterr().out
     test = penguins["test"].drop(columns="sex")
-    answers = bundle.load(tmp_path / "bundle").outputs(export.as_rows(test))
+    answers = bundle.load(tmp_path / "bundle").outputs(export.as_columns(test))
     np.testing.assert_allclose(answers, model.outputs(test), atol=1e-9)
 
 
@@ -94,7 +94,7 @@ def test_a_bundle_knows_what_it_takes(bundle_folder: Path) -> None:
     loaded = bundle.load(bundle_folder)
     assert set(loaded.schema.classes) == {"male", "female"}
     assert {column.name: column.type for column in loaded.schema.columns}["species"] == "category"
-    assert loaded.unseen({**loaded.schema.example, "species": "??"}) == ["species"]
+    assert loaded.unseen(bundle.columns_of([{**loaded.schema.example, "species": "??"}])) == [(0, "species")]
 
 
 @pytest.mark.parametrize("name", [bundle.MODEL, bundle.SCHEMA])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from {{ cookiecutter.package_name }} import kinds
 from {{ cookiecutter.package_name }}.config import Config, ForecastingTask
+from {{ cookiecutter.package_name }}.deployment import Deployment, Model
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.kinds.forecaster import series
 from {{ cookiecutter.package_name }}.layout import Layout
@@ -66,7 +68,9 @@ def test_the_bundle_answers_for_the_next_year(
     assert parity["same"]
     loaded = bundle.load(project.bundle)
     log = PredictionLog(settings.monitoring.prediction_log, project)
-    client = create_app(settings.serving, Service(loaded, "1", log), "passengers").test_client()
+    now = Deployment(champion=Model(version="1", bundle="bundles/1"), deployed=datetime.now(timezone.utc))
+    service = Service(now, {"champion": loaded}, log, settings.serving)
+    client = create_app(settings.serving, service, "passengers").test_client()
     body = client.post("/v1/predict", json={"rows": [{"month": "1961-01-01"}, {"month": "1961-12-01"}]}).get_json()
     first, last = body["predictions"]
     assert first["low"] < first["value"] < first["high"]

@@ -53,10 +53,19 @@ def test_penguins_become_a_champion_that_is_deployed(
     trail = (prepared.governance / "decisions.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["decision"] for line in trail] == ["Promoted", "Rejected", "Rolled back"]
 
-    made = deploy.run(prepared)
-    assert made.version == "1"
+    made = deploy.run(smoke, prepared, "canary", share=25)
     assert deployment.read(prepared) == made
-    bundle.verify(prepared.deploy / made.bundle)
+    assert made.challenger
+    assert (made.champion.version, made.challenger.version, made.share) == ("1", "2", 0.25)
+    for model in made.arms.values():
+        bundle.verify(prepared.deploy / model.bundle)
+    assert bundle.load(prepared.deploy / made.champion.bundle).card.startswith("# Model card")
+    assert deploy.back(prepared).challenger is None
+    deploy.run(smoke, prepared)
+    registry.promote(prepared, registry.numbered(prepared, "2"))
+    green = deploy.run(smoke, prepared, "blue-green")
+    assert (green.champion.version, green.standby) == ("2", made.champion)
+    assert deploy.back(prepared).champion == made.champion
 
 
 def first_run(layout: Layout) -> str:

@@ -50,7 +50,7 @@ def test_the_portable_clusters_are_the_same(name: str, alike: tuple[Config, Part
     model = searched(settings, parts, name).model
     parity = export.write(settings, model, parts, {"run_id": "none", "metrics": {}}, tmp_path / "bundle")
     assert parity["largest_difference"] == 0
-    rows = export.as_rows(parts["test"])
+    rows = export.as_columns(parts["test"])
     found = bundle.load(tmp_path / "bundle").outputs(rows).argmax(axis=1)
     assert found.tolist() == model.outputs(parts["test"]).argmax(axis=1).tolist()
     assert 2 <= len(model.classes) <= len(parts["train"])

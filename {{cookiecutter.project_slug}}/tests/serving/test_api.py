@@ -7,10 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from {{ cookiecutter.package_name }} import config, deployment
+from {{ cookiecutter.package_name }}.deployment import Model
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import bundle
 from {{ cookiecutter.package_name }}.monitoring.store import PredictionLog
-from {{ cookiecutter.package_name }}.serving.rollout import Rollout
+from {{ cookiecutter.package_name }}.serving.live import Live
 
 from .conftest import put_in_charge
 
@@ -31,7 +32,7 @@ def test_rows_are_answered_in_order_and_logged(client: FlaskClient, example: Row
     assert first["probability"] == max(first["probabilities"].values())
     assert sum(first["probabilities"].values()) == pytest.approx(1)
     loaded = bundle.load(deployed.deploy / "bundles" / "1")
-    probabilities = loaded.outputs([example])[0]
+    probabilities = loaded.outputs(bundle.columns_of([example]))[0]
     assert first["probabilities"] == dict(zip(loaded.schema.classes, probabilities, strict=True))
     assert logged(deployed) == 2
 
@@ -46,9 +47,9 @@ def test_a_category_that_did_not_occur_in_training_is_answered_with_a_warning(
 @pytest.mark.parametrize(
     ("change", "field", "message"),
     [
-        ({"year": "far"}, "rows.0.year", "Input should be a number, got 'far'"),
-        ({"year": 1.5}, "rows.0.year", "valid integer"),
-        ({"bill_length_mm": True}, "rows.0.bill_length_mm", "Input should be a number"),
+        ({"year": "far"}, "rows.0.year", "Input should be a valid number, got 'far'"),
+        ({"year": 1.5}, "rows.0.year", "a whole number, got 1.5"),
+        ({"bill_length_mm": True}, "rows.0.bill_length_mm", "Input should be a valid number"),
         ({"species": 7}, "rows.0.species", "valid string"),
         ({"colour": "red"}, "rows.0.colour", "no such field"),
     ],
@@ -70,7 +71,7 @@ def test_a_missing_and_a_misspelt_field_are_both_named(client: FlaskClient, exam
     errors = client.post("/v1/predict", json={"rows": [misspelt]}).get_json()["errors"]
     messages = {error["field"]: error["message"] for error in errors}
     assert messages["rows.0.species"].startswith("This field is missing")
-    assert messages["rows.0.specie"] == "The model has no such field. Did you mean species?"
+    assert messages["rows.0.specie"] == "There is no such field. Did you mean species?"
 
 
 @pytest.mark.parametrize("body", ["hello", "{", ""])
@@ -102,16 +103,16 @@ def test_health_readiness_document_and_pages_answer(client: FlaskClient) -> None
     assert client.get("/readyz").get_json() == {"status": "ready", "model_version": "1"}
     document = client.get("/docs/openapi.json").get_json()
     assert set(document["components"]["schemas"]["Row"]["required"]) >= {"species", "year"}
-    refused = document["paths"]["/v1/predict"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]
-    assert refused == {"$ref": "#/components/schemas/Problem"}
-    assert b"swagger-ui" in client.get("/docs", follow_redirects=True).data
+    refused = document["paths"]["/v1/predict"]["post"]["responses"]["422"]["content"]["application/problem+json"]
+    assert refused["schema"] == {"$ref": "#/components/schemas/Problem"}
+    assert b"swagger-ui" in client.get("/docs/").data
     page = client.get("/").get_data(as_text=True)
     assert '<select name="species"' in page
     assert "http" not in page.replace("<!doctype html>", "")
 
 
 def test_without_a_model_the_api_lives_and_says_why_it_does_not_answer(project: Layout) -> None:
-    client = Rollout(config.load(project), project).app.test_client()
+    client = Live(config.load(project), project).app.test_client()
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503
     answer = client.post("/v1/predict", json={"rows": []})
@@ -119,14 +120,16 @@ def test_without_a_model_the_api_lives_and_says_why_it_does_not_answer(project: 
     assert "make deploy" in answer.get_json()["detail"]
 
 
-def test_a_new_deployment_answers_the_next_request(rollout: Rollout, deployed: Layout, bundle_folder: Path) -> None:
-    assert rollout.app.test_client().get("/readyz").get_json()["model_version"] == "1"
+def test_a_new_deployment_answers_the_next_request(live: Live, deployed: Layout, bundle_folder: Path) -> None:
+    assert live.app.test_client().get("/readyz").get_json()["model_version"] == "1"
     put_in_charge(deployed, bundle_folder, "2")
-    assert rollout.app.test_client().get("/readyz").get_json()["model_version"] == "2"
+    live.look()
+    assert live.app.test_client().get("/readyz").get_json()["model_version"] == "2"
 
 
-def test_a_broken_deployment_is_refused_and_the_old_one_goes_on(rollout: Rollout, deployed: Layout) -> None:
-    current = deployment.read(deployed)
-    assert current is not None
-    deployment.write(current.model_copy(update={"version": "2", "bundle": "bundles/gone"}), deployed)
-    assert rollout.app.test_client().get("/readyz").get_json()["model_version"] == "1"
+def test_a_broken_deployment_is_refused_and_the_old_one_goes_on(live: Live, deployed: Layout) -> None:
+    current = deployment.required(deployed)
+    broken = Model(version="2", bundle="bundles/gone")
+    deployment.write(current.model_copy(update={"champion": broken}), deployed)
+    live.look()
+    assert live.app.test_client().get("/readyz").get_json()["model_version"] == "1"

@@ -1,63 +1,97 @@
-"""What a model's outputs for one row mean to those who ask, and which number of them is watched."""
+"""What a model's outputs mean to those who ask, and which number of them is watched."""
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 if TYPE_CHECKING:
     from .bundle import Schema
 
 
 class Answers(ABC):
-    """`outputs` are what the model gives for one row."""
+    """`outputs` are what the model gives: rows by classes, or by numbers."""
 
     fields: ClassVar[dict[str, Any]]
     """Name to type of what an answer holds."""
 
+    confidence: ClassVar[str | None] = None
+    """The field that says how sure an answer is (0 to 1), if there is one."""
+
     @abstractmethod
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        """The fields of one answer."""
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        """The answers: for each of `fields`, one value a row."""
 
     @abstractmethod
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
-        """The outputs that an answer was made of."""
+        """The outputs that one answer was made of."""
 
     @abstractmethod
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         """The outputs of a fitted estimator for prepared rows."""
 
     @abstractmethod
-    def score(self, outputs: Sequence[float]) -> float:
-        """The number that is logged and watched for drift."""
+    def truth(self, schema: Schema) -> Any:
+        """The type of what turns out to be true."""
+
+    @abstractmethod
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        """How right an answer was, the more the better; None when what is known does not say."""
+
+    def gain(self, schema: Schema, truth: Any) -> float:
+        """How much good is in a row, whose rows of highest score are to come first."""
+        return float(truth)
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """One number a row, which is logged and watched for drift."""
+        return np.asarray(outputs[:, 0])
+
+
+def _right(told: Any, truth: Any, wrong: bool | None) -> float | None:
+    if truth is not None:
+        return float(told == truth)
+    return None if wrong is None else float(not wrong)
+
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Classes(Answers):
     """`probability` is the one of `label`, the most probable class or, where there are costs, the cheapest answer."""
 
     fields: ClassVar[dict[str, Any]] = {"label": str, "probability": float, "probabilities": dict[str, float]}
+    confidence: ClassVar[str | None] = "probability"
 
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        worth = [-sum(map(operator.mul, outputs, costs)) for costs in zip(*schema.costs, strict=True)] or outputs
-        best = max(range(len(outputs)), key=worth.__getitem__)
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        worth = -outputs @ np.array(schema.costs) if schema.costs else outputs
+        best = worth.argmax(axis=1)
         return {
-            "label": schema.classes[best],
-            "probability": outputs[best],
-            "probabilities": dict(zip(schema.classes, outputs, strict=True)),
+            "label": [schema.classes[number] for number in best.tolist()],
+            "probability": outputs[np.arange(len(outputs)), best].tolist(),
+            "probabilities": [dict(zip(schema.classes, row, strict=True)) for row in outputs.tolist()],
         }
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer["probabilities"][label] for label in schema.classes]
 
+    def truth(self, schema: Schema) -> Any:
+        return Literal[schema.classes]
+
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        return _right(answer["label"], truth, wrong)
+
+    def gain(self, schema: Schema, truth: Any) -> float:
+        return float(truth == schema.classes[-1])
+
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         return np.asarray(estimator.predict_proba(rows), dtype=np.float64)
 
-    def score(self, outputs: Sequence[float]) -> float:
-        return outputs[-1]
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(outputs[:, -1])
 
 
 class Number(Answers):
@@ -65,17 +99,20 @@ class Number(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"value": float}
 
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        return {"value": outputs[0]}
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        return {"value": outputs[:, 0].tolist()}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer["value"]]
 
+    def truth(self, schema: Schema) -> Any:
+        return Finite
+
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        return None if truth is None else -abs(answer["value"] - truth)
+
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         return np.asarray(estimator.predict(rows), dtype=np.float64).reshape(-1, 1)
-
-    def score(self, outputs: Sequence[float]) -> float:
-        return outputs[0]
 
 
 class Cluster(Answers):
@@ -83,18 +120,24 @@ class Cluster(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"cluster": int}
 
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        return {"cluster": max(range(len(outputs)), key=outputs.__getitem__)}
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        return {"cluster": outputs.argmax(axis=1).tolist()}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [float(number == answer["cluster"]) for number in range(len(schema.classes))]
+
+    def truth(self, schema: Schema) -> Any:
+        return Annotated[int, Field(strict=True, ge=0, lt=len(schema.classes))]
+
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        return _right(answer["cluster"], truth, wrong)
 
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         members = np.eye(int(np.max(estimator.labels_)) + 1)
         return np.asarray(members[np.asarray(estimator.predict(rows), dtype=int)])
 
-    def score(self, outputs: Sequence[float]) -> float:
-        return float(max(range(len(outputs)), key=outputs.__getitem__))
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        return np.asarray(outputs.argmax(axis=1), dtype=np.float64)
 
 
 class Unusual(Answers):
@@ -102,18 +145,21 @@ class Unusual(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"unusual": bool, "score": float}
 
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        return {"unusual": outputs[0] > 0, "score": outputs[0]}
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        return {"unusual": (outputs[:, 0] > 0).tolist(), "score": outputs[:, 0].tolist()}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer["score"]]
 
+    def truth(self, schema: Schema) -> Any:
+        return Annotated[bool, Field(strict=True)]
+
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        return _right(answer["unusual"], truth, wrong)
+
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         scores = estimator.decision_function(rows) - estimator.threshold_
         return np.asarray(scores, dtype=np.float64).reshape(-1, 1)
-
-    def score(self, outputs: Sequence[float]) -> float:
-        return outputs[0]
 
 
 class Forecast(Answers):
@@ -121,17 +167,20 @@ class Forecast(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"value": float, "low": float, "high": float}
 
-    def answer(self, schema: Schema, outputs: Sequence[float]) -> dict[str, Any]:
-        return dict(zip(self.fields, outputs, strict=True))
+    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+        return dict(zip(self.fields, outputs.T.tolist(), strict=True))
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer[name] for name in self.fields]
 
+    def truth(self, schema: Schema) -> Any:
+        return Finite
+
+    def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
+        return None if truth is None else -abs(answer["value"] - truth)
+
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         raise NotImplementedError("every forecaster has a portable form")
-
-    def score(self, outputs: Sequence[float]) -> float:
-        return outputs[0]
 
 
 ANSWERS: dict[str, Answers] = {

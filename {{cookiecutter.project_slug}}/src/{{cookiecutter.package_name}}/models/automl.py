@@ -79,8 +79,7 @@ class Model:
 
     def scores(self, rows: pd.DataFrame) -> np.ndarray:
         """The number of each row that is watched: the probability of the positive class, or the value."""
-        score = answers.of(self.task.kind).score
-        return np.array([score(outputs) for outputs in self.outputs(rows).tolist()])
+        return answers.of(self.task.kind).scores(self.outputs(rows))
 
     def as_trained(self, rows: pd.DataFrame) -> pd.DataFrame:
         """`rows` in the types of the training data, or in `floating` where those cannot hold a value."""

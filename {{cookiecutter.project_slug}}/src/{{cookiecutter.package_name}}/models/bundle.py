@@ -11,19 +11,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..errors import ProjectError
+from ..layout import read_json
 from . import answers, native
 
-MODEL, ESTIMATOR, SCHEMA, METADATA, REFERENCE, CHECKSUMS = (
+MODEL, ESTIMATOR, SCHEMA, METADATA, REFERENCE, BACKGROUND, CARD, CHECKSUMS = (
     "model.onnx",
     "estimator.skops",
     "schema.json",
     "metadata.json",
     "reference.parquet",
+    "background.json",
+    "card.md",
     "checksums.json",
 )
 MISSING = "\x00missing"
@@ -32,6 +35,9 @@ TEXTS = ("category", "choice")
 
 SCORE = "prediction"
 """The column of the reference that holds what the model answered, as the number that is watched."""
+
+Columns: TypeAlias = Mapping[str, Sequence[Any]]
+"""Rows as a model takes them: the values of each column, all of one length."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,18 @@ class Schema:
 class Bundle:
     """A loaded model. Safe to call from several threads. Raises ProjectError for a model that does not load.
 
-    `estimator` answers what `model` has prepared; without one, `model` answers itself.
+    `estimator` answers what `model` has prepared; without one, `model` answers itself. `background` holds a few rows
+    of training to explain an answer by, `card` is the model card.
     """
 
     def __init__(
-        self, model: bytes, schema: Schema, metadata: Mapping[str, Any], estimator: bytes | None = None
+        self,
+        model: bytes,
+        schema: Schema,
+        metadata: Mapping[str, Any],
+        estimator: bytes | None = None,
+        background: Columns | None = None,
+        card: str = "",
     ) -> None:
         import onnxruntime
 
@@ -79,6 +92,8 @@ class Bundle:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.schema = schema
         self.metadata = metadata
+        self.background = background or {}
+        self.card = card
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -87,30 +102,41 @@ class Bundle:
         self._estimator = native.load(estimator) if estimator else None
         self._numbers = [column.name for column in schema.columns if column.type not in TEXTS]
         self._categories = [column.name for column in schema.columns if column.type in TEXTS]
+        self._known = {
+            column.name: {*column.categories, None} for column in schema.columns if column.type == "category"
+        }
 
-    def outputs(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-        """Rows by classes, or by one number. A row maps column names to values; None and NaN are missing."""
+    def outputs(self, columns: Columns) -> np.ndarray:
+        """Rows by classes, or by one number; None and NaN are missing values."""
         feed: dict[str, np.ndarray] = {}
         if self._numbers:
-            feed["numbers"] = np.array([[row[name] for name in self._numbers] for row in rows], dtype=np.float64)
+            numbers = np.array([columns[name] for name in self._numbers], dtype=np.float64)
+            feed["numbers"] = np.ascontiguousarray(numbers.T)
         if self._categories:
-            feed["categories"] = np.array(
-                [[category_text(row[name]) for name in self._categories] for row in rows], dtype=object
-            )
+            texts = [[category_text(value) for value in columns[name]] for name in self._categories]
+            feed["categories"] = np.ascontiguousarray(np.array(texts, dtype=object).T)
         given = np.asarray(self._session.run(["output"], feed)[0])
         return answers.of(self.schema.kind).estimated(self._estimator, given) if self._estimator else given
 
-    def unseen(self, row: Mapping[str, Any]) -> list[str]:
-        """Names of the columns whose category did not occur in training."""
+    def unseen(self, columns: Columns) -> list[tuple[int, str]]:
+        """Row and column of each category that did not occur in training."""
         return [
-            column.name
-            for column in self.schema.columns
-            if column.type == "category" and row[column.name] is not None and row[column.name] not in column.categories
+            (row, name)
+            for name, known in self._known.items()
+            for row, value in enumerate(columns[name])
+            if value not in known
         ]
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows that all have the keys of the first one, as columns."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def category_text(value: Any) -> str:
     """A category as the model's tables spell it: whole numbers without a point, None and NaN as missing."""
+    if type(value) is str:
+        return value
     if value is None or value != value:
         return MISSING
     if isinstance(value, float | np.floating) and float(value).is_integer():
@@ -121,11 +147,14 @@ def category_text(value: Any) -> str:
 def load(folder: Path) -> Bundle:
     """Verify and load. Raises ProjectError when a file is missing or differs from its checksum."""
     verify(folder)
-    schema = schema_from(json.loads((folder / SCHEMA).read_text(encoding="utf-8")))
-    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    estimator = folder / ESTIMATOR
+    estimator, background, card = folder / ESTIMATOR, folder / BACKGROUND, folder / CARD
     return Bundle(
-        (folder / MODEL).read_bytes(), schema, metadata, estimator.read_bytes() if estimator.is_file() else None
+        (folder / MODEL).read_bytes(),
+        schema_from(read_json(folder / SCHEMA)),
+        read_json(folder / METADATA),
+        estimator.read_bytes() if estimator.is_file() else None,
+        read_json(background) if background.is_file() else None,
+        card.read_text(encoding="utf-8") if card.is_file() else "",
     )
 
 

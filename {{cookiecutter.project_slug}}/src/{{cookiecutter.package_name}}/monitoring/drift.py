@@ -46,10 +46,10 @@ class DriftReport:
 def run(config: Config, layout: Layout) -> DriftReport:
     """Writes results/monitoring/drift.json and, with a verdict, drift.html."""
     current = deployment.required(layout)
-    reference = pd.read_parquet(layout.deploy / current.bundle / REFERENCE)
+    reference = pd.read_parquet(layout.deploy / current.champion.bundle / REFERENCE)
     log = PredictionLog(config.monitoring.prediction_log, layout)
-    logged = as_frame(log.newest(current.version, config.monitoring.window), reference)
-    report = compare(current.version, logged, reference, config.monitoring)
+    logged = as_frame(log.newest(current.champion.version, config.monitoring.window), reference)
+    report = compare(current.champion.version, logged, reference, config.monitoring)
     folder = layout.results / "monitoring"
     write_json(folder / "drift.json", {"made": datetime.now(timezone.utc).isoformat(), **asdict(report)})
     if report.columns:

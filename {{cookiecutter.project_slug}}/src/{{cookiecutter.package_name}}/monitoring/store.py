@@ -1,43 +1,109 @@
-"""The prediction log: every answered prediction, one row each, in any database that SQLAlchemy speaks."""
+"""The prediction log: every answered request with its rows, and what came back about them, in SQLite or PostgreSQL.
+
+A request is answered when it is in the journal, a file; soon after it is in the database, and so is what a process had
+not taken there when it died. There is a table for each day, which goes in one move when it is beyond the retention.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+import contextlib
+import functools
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import from_json, to_json
+from sqlalchemy.dialects import postgresql, sqlite
 
+from ..errors import ProjectError
 from ..layout import Layout
+from .journal import Journal
 
-METADATA = sa.MetaData()
-PREDICTIONS = sa.Table(
-    "predictions",
-    METADATA,
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("prediction_id", sa.String(32), nullable=False, unique=True),
-    sa.Column("answered", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("model_version", sa.String, nullable=False, index=True),
-    sa.Column("inputs", sa.JSON, nullable=False),
-    sa.Column("answer", sa.JSON, nullable=False),
-    sa.Column("score", sa.Float, nullable=False),
-)
+ANSWERED, FEEDBACK = "predictions", "feedback"
+AT_ONCE = 500
+"""Rows that are written by one statement."""
+
+_INSERTS: Mapping[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request as one model answered it: the values of each column, one for each row.
+
+    `score` is the number of each answer that is watched: the probability of the positive class, or the value.
+    `shown` is false where another arm's answer left the API. Two arms that answer one request share its `id`.
+    """
+
+    id: str
+    arm: str
+    model_version: str
+    inputs: Mapping[str, Sequence[Any]]
+    answers: Mapping[str, Sequence[Any]]
+    scores: Sequence[float]
+    shown: bool | Sequence[bool] = True
+    user: str | None = None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """`score` is the number of `answer` that is watched: the probability of the positive class, or the value."""
+    """One row of a logged request."""
 
     prediction_id: str
+    arm: str
     model_version: str
     inputs: dict[str, Any]
     answer: dict[str, Any]
     score: float
+    shown: bool
+    user: str | None
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What became known of a prediction: the `truth`, or that it was `wrong`; the newest of one prediction counts."""
+
+    prediction_id: str
+    truth: Any = None
+    wrong: bool | None = None
+    comment: str | None = None
+
+
+def new_id() -> str:
+    """32 hexadecimal digits: the time in nanoseconds, by which ids are in order, and 64 random bits."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
+
+
+def first_id(since: datetime) -> str:
+    """Below every id that is made from `since` on."""
+    return f"{int(since.timestamp() * 1e9):016x}"
+
+
+def answered_at(request_id: str) -> datetime:
+    return datetime.fromtimestamp(int(request_id[:16], 16) / 1e9, timezone.utc)
+
+
+def prediction_id(request_id: str, row: int) -> str:
+    return f"{request_id}-{row}"
+
+
+def split_id(prediction_id: str) -> tuple[str, int] | None:
+    """The request and the row of a prediction; None when it cannot be the id of one."""
+    request, _, row = prediction_id.partition("-")
+    try:
+        answered_at(request)
+        return (request, int(row)) if len(request) == 32 and row.isdecimal() else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 class PredictionLog:
-    """Opens the log at `url` and makes its table if needed. A relative SQLite path is below the project's root."""
+    """Opens the log at `url`. A relative SQLite path is below the project's root. Raises ProjectError for others."""
 
     def __init__(self, url: str, layout: Layout) -> None:
         parsed = sa.engine.make_url(url)
@@ -45,47 +111,208 @@ class PredictionLog:
             path = layout.root / Path(str(parsed.database))
             path.parent.mkdir(parents=True, exist_ok=True)
             parsed = parsed.set(database=str(path))
-        self._engine = sa.create_engine(parsed)
+        self._engine = sa.create_engine(
+            parsed,
+            json_serializer=lambda value: to_json(value).decode(),
+            json_deserializer=from_json,
+            hide_parameters=True,  # what people have sent is nothing for an error message
+        )
+        if self._engine.dialect.name not in _INSERTS:
+            raise ProjectError(f"monitoring.prediction_log: SQLite and PostgreSQL are spoken, not {parsed.drivername}.")
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _write_ahead)
-        METADATA.create_all(self._engine)
+        self._made: set[str] = set()
+        self._journal = Journal(layout.journal)
 
-    def append(self, predictions: list[Prediction]) -> None:
-        """Durable when it returns: all of `predictions`, or none with an error."""
-        now = datetime.now(timezone.utc)
-        rows = [{**asdict(prediction), "answered": now} for prediction in predictions]
-        with self._engine.begin() as connection:
-            connection.execute(sa.insert(PREDICTIONS), rows)
+    def append(self, *answered: Answered) -> None:
+        """In the journal when it returns, whatever becomes of the process then."""
+        for one in answered:
+            self._journal.append(to_json(one))
+
+    def rotate(self) -> None:
+        """Leave what this process has written for another one to collect."""
+        self._journal.rotate()
+
+    def collect(self, *, living: bool = True) -> None:
+        """Take what is in the journal into the database; with `living` also what other processes write just now."""
+        self._journal.collect(self._take, living=living)
 
     def newest(self, model_version: str, count: int) -> list[Prediction]:
         """The newest `count` predictions of a version, oldest first."""
-        query = (
-            sa.select(PREDICTIONS)
-            .where(PREDICTIONS.c.model_version == model_version)
-            .order_by(PREDICTIONS.c.position.desc())
-            .limit(count)
-        )
-        with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [_prediction(row) for row in reversed(rows)]
+        found = (one for one in self.predictions() if one.model_version == model_version)
+        return list(islice(found, count))[::-1]
 
     def find(self, prediction_id: str | None) -> Prediction | None:
-        """The prediction with that id, or the newest one; None where there is none."""
-        query = sa.select(PREDICTIONS).order_by(PREDICTIONS.c.position.desc()).limit(1)
-        if prediction_id is not None:
-            query = query.where(PREDICTIONS.c.prediction_id == prediction_id)
-        with self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return _prediction(row) if row else None
+        """The prediction with that id as it was shown, or the newest one; None where there is none."""
+        if prediction_id is None:
+            return next(self.predictions(), None)
+        found = self._find(prediction_id)
+        if found is None:
+            self.collect()
+            found = self._find(prediction_id)
+        return found
 
     def count(self, model_version: str) -> int:
-        query = sa.select(sa.func.count()).where(PREDICTIONS.c.model_version == model_version)
+        """Predictions of a version."""
+        self.collect()
+        total = 0
         with self._engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+            for name in self._tables(ANSWERED):
+                table = _predictions(name)
+                query = sa.select(sa.func.sum(sa.func.json_array_length(table.c.scores)))
+                found = connection.execute(query.where(table.c.model_version == model_version)).scalar_one()
+                total += int(found or 0)
+        return total
+
+    def predictions(self, since: str = "") -> Iterator[Prediction]:
+        """Newest first; only those of requests whose id is above `since`."""
+        self.collect()
+        for name in reversed(self._tables(ANSWERED)):
+            if since and name < _name(ANSWERED, since):
+                return
+            table = _predictions(name)
+            query = sa.select(table).where(table.c.id > since).order_by(table.c.id.desc(), table.c.arm)
+            with self._engine.connect() as connection:
+                for row in connection.execution_options(yield_per=100).execute(query):
+                    yield from reversed(_unpacked(row))
+
+    def add_feedback(self, feedback: Sequence[Feedback]) -> list[bool]:
+        """Whether each was taken: one of a prediction that is not in the log is not."""
+        taken = [self.find(one.prediction_id) is not None for one in feedback]
+        with self._engine.begin() as connection:
+            for one in (one for one, known in zip(feedback, taken, strict=True) if known):
+                table = _feedback(_name(FEEDBACK, one.prediction_id))
+                self._make(connection, table)
+                now = datetime.now(timezone.utc)
+                connection.execute(sa.insert(table).values(**vars(one), received=now))
+        return taken
+
+    def feedback(self, since: str = "") -> dict[str, Feedback]:
+        """The newest feedback by prediction, on requests whose id is above `since`."""
+        found: dict[str, Feedback] = {}
+        with self._engine.connect() as connection:
+            for name in self._tables(FEEDBACK):
+                if since and name < _name(FEEDBACK, since):
+                    continue
+                table = _feedback(name)
+                query = sa.select(table).where(table.c.prediction_id > since).order_by(table.c.position)
+                for row in connection.execute(query):
+                    found[row.prediction_id] = Feedback(row.prediction_id, row.truth, row.wrong, row.comment)
+        return found
+
+    def trim(self, days: int) -> list[str]:
+        """Drop what is older than `days`; the names of the tables that went."""
+        oldest = datetime.now(timezone.utc).date() - timedelta(days=days)
+        old = [
+            name
+            for kind in (ANSWERED, FEEDBACK)
+            for name in self._tables(kind)
+            if date.fromisoformat(name.removeprefix(f"{kind}_").replace("_", "-")) < oldest
+        ]
+        with self._engine.begin() as connection:
+            for name in old:
+                sa.Table(name, sa.MetaData()).drop(connection, checkfirst=True)
+        self._made -= set(old)
+        return old
+
+    def _find(self, prediction_id: str) -> Prediction | None:
+        wanted = split_id(prediction_id)
+        if wanted is None or (name := _name(ANSWERED, wanted[0])) not in self._tables(ANSWERED):
+            return None
+        table = _predictions(name)
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(table).where(table.c.id == wanted[0])).all()
+        return next((one for row in rows for one in _unpacked(row) if _is(one, prediction_id)), None)
+
+    def _take(self, lines: Sequence[bytes]) -> None:
+        """Lines of the journal into the tables of their days; those that are there already stay as they are."""
+        days: dict[str, list[dict[str, Any]]] = {}
+        for line in lines:
+            with contextlib.suppress(ValueError):  # half a line, of a request that was never answered
+                row = from_json(line)
+                days.setdefault(_name(ANSWERED, row["id"]), []).append({**row, "answered": answered_at(row["id"])})
+        for name, rows in days.items():
+            table = _predictions(name)
+            insert = _INSERTS[self._engine.dialect.name](table).on_conflict_do_nothing()
+            with self._engine.begin() as connection:
+                self._make(connection, table)
+                for start in range(0, len(rows), AT_ONCE):
+                    connection.execute(insert, rows[start : start + AT_ONCE])
+
+    def _make(self, connection: sa.Connection, table: sa.Table) -> None:
+        """The table of a day. Two workers may be first at once: the second of them finds it made."""
+        if table.name in self._made:
+            return
+        try:
+            with connection.begin_nested():
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+        except sa.exc.DBAPIError:
+            if not sa.inspect(connection).has_table(table.name):
+                raise
+        self._made.add(table.name)
+
+    def _tables(self, kind: str) -> list[str]:
+        """The tables of a kind, oldest day first."""
+        return sorted(name for name in sa.inspect(self._engine).get_table_names() if name.startswith(f"{kind}_"))
 
 
-def _prediction(row: Any) -> Prediction:
-    return Prediction(row.prediction_id, row.model_version, row.inputs, row.answer, row.score)
+def _name(kind: str, request_id: str) -> str:
+    return f"{kind}_{answered_at(request_id):%Y_%m_%d}"
+
+
+@functools.cache
+def _predictions(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("arm", sa.String(16), primary_key=True),
+        sa.Column("answered", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("model_version", sa.String, nullable=False),
+        sa.Column("shown", sa.JSON, nullable=False),
+        sa.Column("user", sa.String),
+        sa.Column("inputs", sa.JSON, nullable=False),
+        sa.Column("answers", sa.JSON, nullable=False),
+        sa.Column("scores", sa.JSON, nullable=False),
+    )
+
+
+@functools.cache
+def _feedback(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("position", sa.Integer, primary_key=True),
+        sa.Column("prediction_id", sa.String(48), nullable=False, index=True),
+        sa.Column("received", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("truth", sa.JSON),
+        sa.Column("wrong", sa.Boolean),
+        sa.Column("comment", sa.String),
+    )
+
+
+def _unpacked(row: Any) -> list[Prediction]:
+    rows = range(len(row.scores))
+    shown = [row.shown for _ in rows] if isinstance(row.shown, bool) else row.shown
+    return [
+        Prediction(
+            prediction_id(row.id, number),
+            row.arm,
+            row.model_version,
+            {name: values[number] for name, values in row.inputs.items()},
+            {name: values[number] for name, values in row.answers.items()},
+            row.scores[number],
+            shown[number],
+            row.user,
+        )
+        for number in rows
+    ]
+
+
+def _is(one: Prediction, wanted: str) -> bool:
+    return one.prediction_id == wanted and one.shown
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

@@ -14,6 +14,7 @@ from ..layout import Layout, read_json, replacing
 from . import split
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
+PAGE = "model_card.md"
 
 
 def write(config: Config, layout: Layout, estimator: str, trained_on: int, parity: dict[str, Any]) -> None:
@@ -53,5 +54,5 @@ def write(config: Config, layout: Layout, estimator: str, trained_on: int, parit
         fairness=read_json(layout.results / "fairness.json"),
         added=(layout.results / "plots" / "shap.png").is_file(),
     )
-    with replacing(layout.results / "model_card.md") as page:
+    with replacing(layout.results / PAGE) as page:
         page.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..models import automl, bundle, native, onnx_export
 from ..models.automl import Model
 from . import card, split
 
-REFERENCE_ROWS = 5000
+REFERENCE_ROWS, BACKGROUND_ROWS = 5000, 20
 FAR = 10
 FORMS: dict[str, onnx_export.Precision | None] = {
     "ONNX": "native",
@@ -43,6 +44,8 @@ def run(config: Config, layout: Layout) -> None:
         learnt = ("train", "validation") if model.kind.by_row else split.PARTS
         trained_on = sum(len(parts[part]) for part in learnt)
         card.write(config, layout, type(model.estimator).__name__, trained_on, parity)
+        shutil.copyfile(layout.results / card.PAGE, layout.bundle / bundle.CARD)
+        bundle.seal(layout.bundle)
         registry.log_evaluation(layout, run_id, metrics)
         print(
             f"export    bundle accepted: {parity['rows']:,} rows, largest difference {parity['largest_difference']:.1e}"
@@ -67,6 +70,10 @@ def write(
             (folder / bundle.ESTIMATOR).write_bytes(made.estimator)
         write_json(folder / bundle.SCHEMA, made.schema)
         name = type(model.estimator).__name__
+        write_json(
+            folder / bundle.BACKGROUND,
+            as_columns(reference.sample(min(BACKGROUND_ROWS, len(reference)), random_state=config.seed)),
+        )
         write_json(folder / bundle.METADATA, {**origin, "model": name, "parity": made.parity})
         reference.assign(**{bundle.SCORE: model.scores(reference)}).to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
@@ -145,7 +152,7 @@ def compare(
 ) -> dict[str, Any]:
     """The outputs of the portable model, and what they decide, against `expected` (rows by outputs)."""
     loaded = bundle.Bundle(model.SerializeToString(), bundle.schema_from(schema), {}, estimator)
-    answers = loaded.outputs(as_rows(rows))
+    answers = loaded.outputs(as_columns(rows))
     difference, labels_differ = kind.differences(expected, answers, loaded.schema.classes)
     return {
         "rows": len(rows),
@@ -157,5 +164,14 @@ def compare(
 
 def as_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as a client would send them: plain Python values, None where missing."""
-    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[assignment]
+    rows: list[dict[str, Any]] = _plain(frame).to_dict("records")  # type: ignore[assignment]
     return rows
+
+
+def as_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Rows as a bundle takes them, in the values of `as_rows`."""
+    return {str(name): values.tolist() for name, values in _plain(frame).items()}
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(object).where(frame.notna(), None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..models import attributions
+from ..models.bundle import Columns
 from .behaviour import Score
 
 EXPLAINED, BACKGROUND = 50, 20
@@ -15,28 +16,17 @@ EXPLAINED, BACKGROUND = 50, 20
 
 
 def values(rows: pd.DataFrame, score: Score, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Seeded rows, texts as numbers, and the Shapley value of each of their features (Lundberg and Lee 2017).
-
-    A row of values adds up to its `score` minus the mean one of the background. Permutations are sampled, both ways.
-    """
-    import shap
-
-    texts = {str(name): sorted(rows[name].dropna().unique()) for name in rows.select_dtypes("object")}
-    numbers = rows.assign(**{name: pd.Categorical(rows[name], known).codes for name, known in texts.items()})
-    matrix = numbers.astype(float)
-
-    def scores(asked: np.ndarray) -> np.ndarray:
-        frame = pd.DataFrame(asked, columns=rows.columns)
-        for name, known in texts.items():
-            frame[name] = np.array([*known, None], dtype=object)[frame[name].astype(int)]
-        return score(frame)
-
-    drawn = matrix.sample(min(len(matrix), EXPLAINED + BACKGROUND), random_state=seed)
+    """Seeded rows, texts as numbers, and the Shapley value of each of their features."""
+    texts = [str(name) for name in rows.select_dtypes("object")]
+    drawn = rows.sample(min(len(rows), EXPLAINED + BACKGROUND), random_state=seed)
     explained, background = drawn.iloc[:EXPLAINED], drawn.iloc[-BACKGROUND:]
-    masker = shap.maskers.Independent(background.to_numpy(), max_samples=BACKGROUND)
-    explainer: Any = shap.PermutationExplainer(scores, masker, seed=seed)
-    found = explainer(explained.to_numpy(), max_evals=2 * len(rows.columns) + 1, silent=True)
-    return explained, pd.DataFrame(found.values, index=explained.index, columns=rows.columns)
+
+    def scores(columns: Columns) -> np.ndarray:
+        return score(pd.DataFrame(columns))
+
+    found = attributions.values(scores, _columns(explained), _columns(background), texts, seed)
+    codes = {name: pd.Categorical(explained[name], sorted(rows[name].dropna().unique())).codes for name in texts}
+    return explained.assign(**codes).astype(float), pd.DataFrame(found.values, explained.index, rows.columns)
 
 
 def draw(explained: pd.DataFrame, shapley: pd.DataFrame, path: Path) -> None:
@@ -52,3 +42,7 @@ def draw(explained: pd.DataFrame, shapley: pd.DataFrame, path: Path) -> None:
     pyplot.title("What each feature adds to the answer")
     pyplot.gcf().savefig(path, dpi=110, bbox_inches="tight")
     pyplot.close()
+
+
+def _columns(frame: pd.DataFrame) -> Columns:
+    return {str(name): values.tolist() for name, values in frame.items()}

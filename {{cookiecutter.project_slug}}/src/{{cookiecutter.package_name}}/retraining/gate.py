@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import Gate
 from ..kinds.kind import Kind
-from ..models.bundle import Bundle
+from ..models.bundle import Bundle, Columns
 from ..resampling import interval, resamples
 
 Outcome = Literal["Promoted", "Rejected", "Inconclusive"]
@@ -77,12 +77,12 @@ def checks(
     ]
 
 
-def latency(bundle: Bundle, row: Mapping[str, Any]) -> float:
+def latency(bundle: Bundle, row: Columns) -> float:
     """Milliseconds that the bundle takes for one row, the median."""
     took = []
     for _ in range(ASKED):
         began = time.perf_counter()
-        bundle.outputs([row])
+        bundle.outputs(row)
         took.append(1000 * (time.perf_counter() - began))
     return statistics.median(took)
 

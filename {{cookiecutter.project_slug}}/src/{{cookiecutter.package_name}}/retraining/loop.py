@@ -28,11 +28,11 @@ def run(config: Config, layout: Layout) -> Round:
     current = deployment.required(layout)
     report = drift.run(config, layout)
     print(report.sentence)
-    decision = decide(state_of(config, layout, current.version, report), config.retraining)
+    decision = decide(state_of(config, layout, current.champion.version, report), config.retraining)
     for alert in decision.alerts:
         print(f"alert     {alert}")
     print(f"retrain   {'yes' if decision.retrain else 'no'}: {'; '.join(decision.reasons)}", flush=True)
-    deployed = current.version
+    deployed = current.champion.version
     if decision.retrain:
         deployed = retrain(config, layout, deployed)
     return Round(report, decision, deployed)
@@ -54,6 +54,6 @@ def retrain(config: Config, layout: Layout, deployed: str) -> str:
     promotion = promote.run(config, layout)
     print(promotion.sentence)
     if promotion.promoted:
-        deployed = deploy.run(layout).version
+        deployed = deploy.run(config, layout).champion.version
         print(f"deploy    version {deployed} answers now", flush=True)
     return deployed

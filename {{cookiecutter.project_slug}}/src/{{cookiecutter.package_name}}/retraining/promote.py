@@ -5,16 +5,16 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .. import governance, kinds, registry
+from .. import deployment, governance, kinds, registry
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout, read_json
 from ..models import bundle
-from ..models.bundle import Bundle
+from ..models.bundle import Bundle, Columns
+from ..monitoring import arms
 from ..pipeline import export, split
 from . import gate
 
@@ -42,7 +42,7 @@ def run(config: Config, layout: Layout) -> Promotion:
     challenger = bundle.load(layout.bundle)
     parts, kind = split.read_all(config, layout), kinds.of(config.task)
     asked = kind.hold_out(parts, challenger.schema.classes, config.seed)
-    rows = export.as_rows(asked.rows)
+    rows = export.as_columns(asked.rows)
     failed = [check for check in checked(config, layout, challenger, rows) if not check.passes]
     if failed:
         why = "; ".join(f"{check.name} ({check.told})" for check in failed)
@@ -83,7 +83,33 @@ def rollback(layout: Layout) -> str:
     return previous.number
 
 
-def checked(config: Config, layout: Layout, challenger: Bundle, rows: list[dict[str, Any]]) -> list[gate.Check]:
+def succeeded(layout: Layout, verdict: arms.Verdict) -> str:
+    """The challenger that runs beside the champion takes its place, since the feedback says so; its number.
+
+    Raises ProjectError when the feedback does not.
+    """
+    current = deployment.required(layout)
+    if current.challenger is None or verdict.outcome != "Successful":
+        raise ProjectError(
+            f"The rollout is {verdict.outcome}, so that the champion stays: `make status` says what is still needed, "
+            "`make rollback` withdraws the challenger."
+        )
+    version = registry.numbered(layout, current.challenger.version)
+    registry.promote(layout, version)
+    governance.decided(
+        layout,
+        "Promoted",
+        version=version.number,
+        champion=current.champion.version,
+        why=f"the feedback on a rollout ({current.strategy})",
+        difference=verdict.difference,
+        low=verdict.low,
+        high=verdict.high,
+    )
+    return version.number
+
+
+def checked(config: Config, layout: Layout, challenger: Bundle, rows: Columns) -> list[gate.Check]:
     """The conditions of the gate, by the reports of the last pipeline and the `rows` of the test part."""
     if not _fits(challenger, config, rows):
         raise ProjectError("The bundle does not fit the present splits: run `make pipeline` first.")
@@ -95,7 +121,7 @@ def checked(config: Config, layout: Layout, challenger: Bundle, rows: list[dict[
         read_json(layout.results / "parity.json"),
         leaks if config.leakage.action == "stop" else [],
         read_json(layout.results / "behaviour.json"),
-        gate.latency(challenger, challenger.schema.example),
+        gate.latency(challenger, bundle.columns_of([challenger.schema.example])),
     )
 
 
@@ -104,7 +130,7 @@ def judged(
     layout: Layout,
     challenger: Bundle,
     champion: registry.Version | None,
-    rows: list[dict[str, Any]],
+    rows: Columns,
     actual: np.ndarray,
 ) -> gate.Verdict:
     """The exported bundle against the champion's, on the `rows` of the hold-out and what is `actual` there."""
@@ -130,8 +156,8 @@ def judged(
     )
 
 
-def _fits(model: Bundle, config: Config, rows: list[dict[str, Any]]) -> bool:
+def _fits(model: Bundle, config: Config, rows: Columns) -> bool:
     """Whether a model answers the present question from the columns of the present rows."""
     question = kinds.of(config.task).asks_for()
     asked = model.schema.kind == config.task.kind and model.schema.target == question
-    return asked and all(column.name in rows[0] for column in model.schema.columns)
+    return asked and all(column.name in rows for column in model.schema.columns)

@@ -78,7 +78,7 @@ def run(config: Config, layout: Layout, months: int) -> pd.DataFrame:
 def replay(config: Config, layout: Layout, period: str, url: str) -> tuple[str, int, float]:
     """Send one month through the API; the version that answered, rows, and the measure of its answers."""
     rows = production_rows(config, layout, period)
-    schema = bundle.load(layout.deploy / deployment.required(layout).bundle).schema
+    schema = bundle.load(layout.deploy / deployment.required(layout).champion.bundle).schema
     asked = as_rows(rows[[column.name for column in schema.columns]])
     batch = min(BATCH, config.serving.max_rows)
     replies = [client.predict(url, asked[start : start + batch]) for start in range(0, len(asked), batch)]

@@ -2,39 +2,111 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, request, url_for
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, g, request
+from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
-from flask_openapi3 import Info, OpenAPI
+from pydantic_core import from_json, to_json
 
 from ..config import Serving
-from . import errors, health, pages, predict
+from ..monitoring.store import new_id
+from . import (
+    auth,
+    errors,
+    feedback,
+    health,
+    inference,
+    invocations,
+    limits,
+    metrics,
+    model,
+    openapi,
+    pages,
+    predict,
+)
+from .rows import Parser
 from .service import Service
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-def create_app(serving: Serving, service: Service | None, title: str) -> Flask:
-    """The API of one deployed model; without a service only health answers, and all else says why not."""
-    app = OpenAPI(
-        __name__,
-        info=Info(title=title, version=service.version if service else "none"),
-        doc_prefix="/docs",
-        validation_error_callback=errors.invalid_request,
-    )
+HEADERS = [
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+
+
+def create_app(serving: Serving, service: Service | None, title: str, keys: auth.Keys | None = None) -> Flask:
+    """The API of one deployment; without a service only health answers, and all else says why not."""
+    keys = keys or {}
+    app = Flask(__name__, static_folder=None)
+    app.json = _Json(app)
     app.config["MAX_CONTENT_LENGTH"] = serving.max_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     errors.register(app)
-    app.register_api(health.blueprint(service))
-    if service:
-        app.register_api(predict.blueprint(service, serving.max_rows))
-        app.register_blueprint(pages.blueprint(service, title))
-    else:
+    app.before_request(_arrived)
+    metrics.register(app)
+    auth.register(app, keys)
+    limits.register(app, serving)
+    app.after_request(_leaving)
+    app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.register_blueprint(health.blueprint(service))
+    app.register_blueprint(metrics.blueprint())
+    if service is None:
         app.before_request(_only_health)
-    app.add_url_rule("/docs", "docs", _docs)
+        return app
+    parser = Parser(service.schema, serving.max_rows)
+    app.register_blueprint(predict.blueprint(service, parser, serving))
+    app.register_blueprint(feedback.blueprint(service, serving.max_rows))
+    app.register_blueprint(model.blueprint(service))
+    app.register_blueprint(invocations.blueprint(service, parser))
+    app.register_blueprint(inference.blueprint(service, parser))
+    app.register_blueprint(openapi.blueprint(title, service.version, keys=bool(keys)))
+    app.register_blueprint(pages.blueprint(service, title))
     return app
 
 
+class _Json(JSONProvider):
+    """What pydantic can write, in the order given."""
+
+    def dumps(self, obj: Any, **_: Any) -> str:
+        return to_json(obj).decode()
+
+    def loads(self, s: str | bytes, **_: Any) -> Any:
+        return from_json(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        return Response(to_json(self._prepare_response_obj(args, kwargs)), mimetype="application/json")
+
+
+def _arrived() -> None:
+    g.request_id = new_id()
+
+
+def _leaving(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    return response
+
+
+def _secured(application: WSGIApplication) -> WSGIApplication:
+    """Every answer with the security headers; put on here, it costs nothing."""
+
+    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + HEADERS, *error)
+
+        return application(environ, start)
+
+    return secured
+
+
 def _only_health() -> ResponseReturnValue | None:
-    return None if request.path in ("/healthz", "/readyz") else errors.no_model()
-
-
-def _docs() -> ResponseReturnValue:
-    return redirect(url_for("swagger.swagger"))
+    return None if request.endpoint in ("health.healthz", "health.readyz", "metrics.metrics") else errors.no_model()

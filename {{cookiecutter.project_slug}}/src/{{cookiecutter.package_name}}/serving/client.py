@@ -48,4 +48,4 @@ def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def example(layout: Layout) -> dict[str, Any]:
     """A real row, from the schema of the deployed model."""
     current = deployment.required(layout)
-    return dict(bundle.load(layout.deploy / current.bundle).schema.example)
+    return dict(bundle.load(layout.deploy / current.champion.bundle).schema.example)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
-log = logging.getLogger(__name__)
+from . import logs
 
 
 class FieldError(BaseModel):
@@ -28,28 +28,47 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-def problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors or [])
+class RefusedError(Exception):
+    """A request that is not answered, and why."""
+
+    def __init__(self, status: int, detail: str | None = None, errors: Sequence[FieldError] = ()) -> None:
+        self.status = status
+        self.detail = detail or f"{len(errors)} value(s) of the request are wrong."
+        self.errors = list(errors)
+        super().__init__(self.detail)
+
+
+def problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> Response:
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors))
     return Response(body.model_dump_json(), status, mimetype="application/problem+json")
 
 
 def register(app: Flask) -> None:
+    app.register_error_handler(RefusedError, lambda error: problem(error.status, error.detail, error.errors))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
 def invalid_request(error: ValidationError) -> Response:
-    """What pydantic found, each with its path; a body that is no JSON is said as such."""
-    if request.get_json(silent=True) is None:
-        return problem(400, 'The body is not JSON. Send {"rows": [{...}]} with Content-Type: application/json.')
-    errors = [
-        FieldError(field=".".join(map(str, found["loc"])), message=_message(found, error)) for found in error.errors()
-    ]
+    """What pydantic found in the query or in a body."""
+    errors = field_errors(error)
     return problem(422, f"{len(errors)} value(s) of the request are wrong.", errors)
+
+
+def not_json(what: str) -> RefusedError:
+    return RefusedError(400, f"The body is not JSON: {what}. Send an object with Content-Type: application/json.")
 
 
 def no_model() -> Response:
     return problem(503, "No model is deployed. Run `make deploy`; this API takes it up by itself.")
+
+
+def field_errors(error: ValidationError, within: tuple[str | int, ...] = ()) -> list[FieldError]:
+    """What is wrong, each with its path; `within` is where the value was that did not hold."""
+    return [
+        FieldError(field=".".join(map(str, (*within, *found["loc"]))), message=_message(found, error))
+        for found in error.errors(include_url=False)
+    ]
 
 
 def _message(found: Any, error: ValidationError) -> str:
@@ -59,7 +78,9 @@ def _message(found: Any, error: ValidationError) -> str:
         case "extra_forbidden":
             known = [str(other["loc"][-1]) for other in error.errors() if other["type"] == "missing"]
             close = difflib.get_close_matches(str(found["loc"][-1]), known, n=1)
-            return "The model has no such field." + (f" Did you mean {close[0]}?" if close else "")
+            return "There is no such field." + (f" Did you mean {close[0]}?" if close else "")
+        case "multiple_of":
+            return f"Input should be a whole number, got {found['input']}."
     return f"{found['msg']}, got {str(found['input'])[:80]!r}."
 
 
@@ -70,5 +91,5 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("request failed", exc_info=error)
+    logs.log.exception("the request failed", exc_info=error)
     return problem(500, "The request failed inside the API; its log has the reason.")

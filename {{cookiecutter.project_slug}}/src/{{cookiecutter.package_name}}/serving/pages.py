@@ -1,18 +1,29 @@
-"""GET /: a form made from the schema of the deployed model, prefilled with a real row."""
+"""The pages for people: a form for one row, a table as a CSV file, the model card."""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template
-from flask.typing import ResponseReturnValue
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from .service import Service
 
 
 def blueprint(service: Service, title: str) -> Blueprint:
     pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/static", template_folder="templates")
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
     @pages.get("/")
-    def form() -> ResponseReturnValue:
+    def form() -> str:
         return render_template("form.html", title=title, schema=service.schema, version=service.version)
+
+    @pages.get("/table")
+    def table() -> str:
+        return render_template("table.html", title=title, schema=service.schema, version=service.version)
+
+    @pages.get("/card")
+    def card() -> str:
+        text = Markup(markdown.render(service.bundles["champion"].card or "This bundle has no model card."))
+        return render_template("card.html", title=title, version=service.version, card=text)
 
     return pages

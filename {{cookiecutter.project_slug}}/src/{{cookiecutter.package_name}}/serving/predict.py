@@ -1,97 +1,111 @@
-"""POST /v1/predict, validated against the schema of the deployed model."""
+"""POST /v1/predict and /v1/explain: rows in JSON or CSV, checked against the schema of the deployed model."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from flask_openapi3 import APIBlueprint, Tag
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, create_model
+from flask import Blueprint, g, request
+from pydantic import BaseModel, Field, create_model
 
-from ..models.answers import Answers
-from ..models.bundle import TEXTS, Column, Schema
-from . import errors
-from .service import Service
+from ..config import Serving
+from .errors import FieldError
+from .openapi import CSV, JSON, Operation, documented
+from .rows import Asked, Parser, as_csv, content_type
+from .service import Reason, Service
+
+TAG = "prediction"
+NOT_STRICT = ("0", "false", "no")
 
 
-def blueprint(service: Service, max_rows: int) -> APIBlueprint:
-    api = APIBlueprint(
-        "predict",
-        __name__,
-        url_prefix="/v1",
-        abp_tags=[Tag(name="prediction")],
-        abp_responses={422: errors.Problem},
+def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
+    api = Blueprint("predict", __name__, url_prefix="/v1")
+    example = dict(service.schema.example)
+
+    @api.post("/predict")
+    @documented(
+        Operation(
+            "Predict one or many rows",
+            TAG,
+            takes={JSON: parser.request, CSV: {"type": "string"}},
+            gives={JSON: response_of(service, serving)},
+            problems=(400, 413, 415, 422, 501),
+            query={"strict": (bool, "false: answer the rows that are right, and say what is wrong with the others")},
+            examples={CSV: as_csv([example])},
+        )
     )
-    request_model = request_of(service.schema, max_rows)
+    def predict() -> dict[str, Any]:
+        strict = not request.query_string or request.args.get("strict", "true").lower() not in NOT_STRICT
+        body = request.get_data(cache=False)
+        asked = parser.csv(body, strict=strict) if content_type(JSON, CSV) == CSV else parser.json(body, strict=strict)
+        return answered(service, asked)
 
-    def predict(body: Any) -> dict[str, Any]:
-        answers = service.predict([row.__dict__ for row in body.rows])
-        return {"model_version": service.version, "predictions": answers}
+    @api.post("/explain")
+    @documented(
+        Operation(
+            "What each value of a row adds to its answer",
+            TAG,
+            takes={JSON: parser.request},
+            gives={JSON: create_model("Explanations", base=(float, ...), explanations=(list[list[Reason]], ...))},
+            problems=(400, 413, 415, 422, 501),
+        )
+    )
+    def explain() -> dict[str, Any]:
+        content_type(JSON)
+        asked = parser.json(request.get_data(cache=False))
+        service.check_explained(asked.count)
+        explained = service.explain(asked.columns, asked.reasons or None)
+        return {"base": explained.base, "explanations": explained.reasons}
 
-    predict.__annotations__["body"] = request_model
-    api.post(
-        "/predict",
-        summary="Predict one or many rows",
-        responses={200: response_of(service.answers), 400: errors.Problem, 413: errors.Problem},
-    )(predict)
     return api
 
 
-def response_of(answers: Answers) -> type[BaseModel]:
+def answered(service: Service, asked: Asked) -> dict[str, Any]:
+    """The rows of a request answered and logged, as a response."""
+    predictions: list[dict[str, Any] | None] = [None] * asked.count
+    told: dict[str, Any] = {"request_id": g.request_id, "model_version": service.version, "arm": None}
+    if asked.reasons:
+        service.check_explained(asked.count)
+    if asked.places:
+        answer = service.predict(asked.columns, asked.user, g.request_id)
+        fields: dict[str, Any] = {
+            "prediction_id": answer.prediction_ids,
+            **answer.fields,
+            "warnings": answer.warnings,
+        }
+        if asked.reasons:
+            fields["reasons"] = service.explain(asked.columns, asked.reasons, answer.arm).reasons
+        names = tuple(fields)
+        for place, values in zip(asked.places, zip(*fields.values(), strict=True), strict=True):
+            predictions[place] = dict(zip(names, values, strict=True))
+        told |= {"model_version": answer.model_version, "arm": answer.arm}
+    told["predictions"] = predictions
+    if asked.errors:
+        told["errors"] = asked.errors
+    return told
+
+
+def response_of(service: Service, serving: Serving) -> type[BaseModel]:
     """The pydantic model of an answer: what the kind of model answers, for each row of the request."""
-    fields: dict[str, Any] = {name: (kind, ...) for name, kind in answers.fields.items()}
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in service.answers.fields.items()}
+    if serving.min_confidence:
+        fields["confident"] = (bool, Field(description=f"At least {serving.min_confidence:g} sure"))
+        fields["fallback"] = (Any, Field(description="What is to be done where it is not"))
+    if service.deployment.strategy == "interleaved":
+        fields["rank"] = (int, Field(description="The place of the row in the order of both models, from 1 on"))
+        fields["arm"] = (Literal["champion", "challenger"], Field(description="The model that brought the row there"))
     prediction = create_model(
         "Prediction",
-        __doc__=f"{answers.__doc__} `warnings` name inputs that did not occur in training.",
+        __doc__=f"{service.answers.__doc__} `warnings` name inputs that did not occur in training.",
         prediction_id=(str, ...),
         **fields,
         warnings=(list[str], ...),
+        reasons=(list[Reason], Field(default=[], description="The ones that add or take most, if asked for")),
     )
-    return create_model("Predictions", model_version=(str, ...), predictions=(list[prediction], ...))  # type: ignore[valid-type]
-
-
-def request_of(schema: Schema, max_rows: int) -> type[BaseModel]:
-    """The pydantic model of a request: every column must be named, null stands for a missing value."""
-    fields: dict[str, Any] = {
-        column.name: (_type_of(column), Field(description=_describe(column))) for column in schema.columns
-    }
-    row = create_model("Row", __config__=ConfigDict(extra="forbid"), **fields)
-    example: Any = {"rows": [dict(schema.example)]}
     return create_model(
-        "PredictRequest",
-        __config__=ConfigDict(extra="forbid", json_schema_extra={"example": example}),
-        rows=(Annotated[list[row], Field(min_length=1, max_length=max_rows)], ...),  # type: ignore[valid-type]
+        "Predictions",
+        request_id=(str, ...),
+        model_version=(str, ...),
+        arm=(str | None, Field(description="champion, challenger, or interleaved")),
+        predictions=(list[prediction | None], Field(description="null for a row that is wrong")),  # type: ignore[valid-type]
+        errors=(list[FieldError], []),
     )
-
-
-def _type_of(column: Column) -> Any:
-    if column.type == "choice":
-        return Literal[column.categories]
-    number = BeforeValidator(_not_text)
-    types: dict[str, Any] = {
-        "number": Annotated[FiniteFloat, number],
-        "integer": Annotated[int, number, AfterValidator(_exact)],
-        "boolean": bool,
-        "category": str,
-    }
-    return types[column.type] | None
-
-
-def _not_text(value: Any) -> Any:
-    """Pydantic would turn "3" and true into numbers; a client that sends them has mixed up its columns."""
-    if isinstance(value, str | bool):
-        raise ValueError("Input should be a number")
-    return value
-
-
-def _exact(value: int) -> int:
-    """Doubles hold whole numbers up to 2**53 only."""
-    if abs(value) > 2**53:
-        raise ValueError("Input should be between -2**53 and 2**53")
-    return value
-
-
-def _describe(column: Column) -> str:
-    if column.type in TEXTS:
-        shown = ", ".join(column.categories[:10])
-        return f"One of {shown}" + (", …" if len(column.categories) > 10 else "")
-    return f"In training {column.minimum:g} to {column.maximum:g}"

@@ -1,84 +1,51 @@
-"""Which model answers. A WSGI application that takes up a new deployment without a restart."""
+"""Which model answers whom. Nothing here reads or writes."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 
-from flask import Flask
+from ..deployment import SHARED, Arm, Deployment
 
-from .. import config as configuration
-from .. import deployment
-from ..config import Config
-from ..errors import ProjectError
-from ..layout import PACKAGE, Layout
-from ..models import bundle
-from ..monitoring.store import PredictionLog
-from .app import create_app
-from .service import Service
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-log = logging.getLogger(__name__)
+ONE = 1 << 64
 
 
-class Rollout:
-    """Hands each request to the application of the current deployment.
+def arm_of(deployment: Deployment, user: str, now: datetime) -> Arm:
+    """The arm that answers `user`, always the same while the share stays, or grows."""
+    if deployment.strategy not in SHARED:
+        return "champion"
+    return "challenger" if place(deployment, user) < share(deployment, now) else "champion"
 
-    When deployment.json changes, an application for the new bundle is built and takes the place of the
-    old one between two requests. A bundle that does not load is refused, and the old one goes on.
+
+def share(deployment: Deployment, now: datetime) -> float:
+    """The share of the users (0 to 1) whom the challenger answers at `now`."""
+    final = deployment.share or 0.0
+    if deployment.hours is None:
+        return final
+    return final * min(1.0, max(0.0, (now - deployment.deployed).total_seconds() / 3600 / deployment.hours))
+
+
+def place(deployment: Deployment, text: str) -> float:
+    """Where `text` falls between 0 and 1; another pair of versions deals anew."""
+    versions = "/".join(model.version for model in deployment.arms.values())
+    return int.from_bytes(hashlib.blake2b(f"{versions}/{text}".encode(), digest_size=8).digest(), "big") / ONE
+
+
+def team_draft(first: Sequence[int], second: Sequence[int], coins: int) -> list[tuple[int, bool]]:
+    """Two orders of the same rows interleaved: each row, and whether the second order brought it in.
+
+    In each round both bring in the best row that is still out; a bit of `coins` says which of them goes first
+    (Radlinski, Kurup and Joachims 2008).
     """
-
-    def __init__(self, config: Config, layout: Layout) -> None:
-        self._serving = config.serving
-        self._title = PACKAGE.replace("_", " ")
-        self._layout = layout
-        self._log = PredictionLog(config.monitoring.prediction_log, layout)
-        self._lock = threading.Lock()
-        self._seen = self._stamp()
-        self._app = self._build()
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self.app(environ, start_response)
-
-    @property
-    def app(self) -> Flask:
-        """The application that answers now."""
-        if self._stamp() != self._seen:
-            with self._lock:
-                stamp = self._stamp()
-                if stamp != self._seen:
-                    self._take_up()
-                    self._seen = stamp
-        return self._app
-
-    def _take_up(self) -> None:
-        try:
-            self._app = self._build()
-        except ProjectError as error:
-            log.error("the new deployment is refused, the old one goes on: %s", error)
-
-    def _build(self) -> Flask:
-        current = deployment.read(self._layout)
-        service = None
-        if current:
-            loaded = bundle.load(self._layout.deploy / current.bundle)
-            service = Service(loaded, current.version, self._log)
-        return create_app(self._serving, service, self._title)
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            found = self._layout.deployment.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
-
-
-def wsgi() -> Rollout:
-    """What the server calls in each of its workers, in the project's folder."""
-    layout = Layout(Path.cwd())
-    return Rollout(configuration.load(layout), layout)
+    drafted: list[tuple[int, bool]] = []
+    out = set(first)
+    ways = (iter(first), iter(second))
+    while out:
+        coins, second_first = coins >> 1, bool(coins & 1)
+        for brings in (second_first, not second_first):
+            row = next((row for row in ways[brings] if row in out), None)
+            if row is not None:
+                out.remove(row)
+                drafted.append((row, brings))
+    return drafted

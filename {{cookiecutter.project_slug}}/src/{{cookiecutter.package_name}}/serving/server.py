@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import socket
+import tempfile
+from functools import partial
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -11,28 +15,50 @@ from granian.log import LogLevels
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
-from .rollout import Rollout
+from ..monitoring.store import PredictionLog
+from . import auth
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+DRAIN_SECONDS, COLLECT_SECONDS, TRIM_SECONDS = 30, 0.5, 3600
 
 
 def serve(config: Config, layout: Layout, *, host: str | None, port: int | None) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ProjectError when the address is taken or the model does not load."""
+    """Serve until SIGINT or SIGTERM; requests that have come in are answered first. The workers write the journal, and
+    this process takes it into the prediction log.
+
+    Raises ProjectError when the address is taken or open to others without keys, or the model does not load.
+    """
     serving = config.serving
     address, number = host or serving.host, serving.port if port is None else port
+    auth.check_address(address, auth.read(layout))
     _check_free(address, number)
-    Rollout(config, layout)  # a model that does not load is said here, before a worker starts
-    print(f"serve     http://{address}:{number}  (form; /docs: API; Ctrl-C stops)", flush=True)
-    Granian(
-        f"{__package__}.rollout:wsgi",
-        address=address,
-        port=number,
-        interface=Interfaces.WSGI,
-        workers=serving.workers,
-        blocking_threads=serving.threads,
-        factory=True,
-        websockets=False,
-        respawn_failed_workers=True,
-        log_level=LogLevels.warning,
-    ).serve()
+    with tempfile.TemporaryDirectory(prefix="metrics-") as folder:
+        os.environ[FOLDER] = folder  # read when the metrics are imported, here and in the workers
+        from . import house, logs
+        from .live import Live
+
+        Live(config, layout)  # a model that does not load is said here, before a worker starts
+        logs.configure()
+        log = PredictionLog(config.monitoring.prediction_log, layout)
+        trim = partial(log.trim, config.monitoring.retention_days)
+        collect = partial(log.collect, living=False)
+        house.keep([house.Turn(COLLECT_SECONDS, collect), house.Turn(TRIM_SECONDS, trim)])
+        print(f"serve     http://{address}:{number}  (form; /docs: API; Ctrl-C stops)", flush=True)
+        multiprocessing.set_start_method("spawn", force=True)  # a fork would copy this process in the midst of its work
+        Granian(
+            f"{__package__}.rsgi:application",
+            address=address,
+            port=number,
+            interface=Interfaces.RSGI,
+            workers=serving.workers,
+            factory=True,
+            websockets=False,
+            respawn_failed_workers=True,
+            respawn_interval=0.1,
+            workers_kill_timeout=DRAIN_SECONDS,
+            log_level=LogLevels.warning,
+        ).serve()
+        log.collect()
 
 
 def _check_free(host: str, port: int) -> None:

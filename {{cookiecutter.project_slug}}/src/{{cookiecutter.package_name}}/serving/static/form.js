@@ -1,4 +1,7 @@
-// Sends the form as one row to /v1/predict and shows the answer.
+// Sends the form as one row to /v1/predict and shows the answer, then its reasons.
+import { ask, heading, headline, line, problem } from "./answers.js";
+
+const REASONS = 5;
 const form = document.getElementById("row");
 const answer = document.getElementById("answer");
 
@@ -8,57 +11,42 @@ function valueOf(field) {
   return field.dataset.type === "category" ? field.value : Number(field.value);
 }
 
-function line(className, text) {
-  const element = document.createElement("div");
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
-
-function bar(label, probability) {
+function bar(label, share, text) {
   const row = line("bar", "");
   const meter = document.createElement("meter");
-  meter.value = probability;
+  meter.value = share;
   meter.setAttribute("aria-label", label);
-  row.append(line("", label), meter, line("", `${(100 * probability).toFixed(1)} %`));
+  row.append(line("", label), meter, line("", text));
   return row;
 }
 
-// What each kind of model answers, in a few words.
-function headline(prediction) {
-  if (prediction.label !== undefined) return prediction.label;
-  if (prediction.cluster !== undefined) return `cluster ${prediction.cluster}`;
-  if (prediction.unusual !== undefined) return `${prediction.unusual ? "unusual" : "usual"} (${prediction.score.toPrecision(3)})`;
-  const between = prediction.low === undefined ? "" : ` (${prediction.low.toPrecision(4)} to ${prediction.high.toPrecision(4)})`;
-  return prediction.value.toPrecision(4) + between;
-}
-
-function show(body) {
-  const prediction = body.predictions[0];
-  const bars = Object.entries(prediction.probabilities ?? {}).map(([label, p]) => bar(label, p));
+function show(prediction) {
+  const bars = Object.entries(prediction.probabilities ?? {}).map(([label, p]) => bar(label, p, `${(100 * p).toFixed(1)} %`));
   const warnings = prediction.warnings.map((text) => line("warning", text));
   answer.replaceChildren(line("label", headline(prediction)), ...bars, ...warnings);
 }
 
-function refuse(problem) {
-  const fields = (problem.errors ?? []).map((error) => line("error", `${error.field}: ${error.message}`));
-  answer.replaceChildren(line("error", problem.detail), ...fields);
+function explain(reasons) {
+  const most = Math.max(...reasons.map((reason) => Math.abs(reason.adds))) || 1;
+  const bars = reasons.slice(0, REASONS).map(({ column, value, adds }) =>
+    bar(`${column} = ${value ?? "missing"}`, Math.abs(adds) / most, `${adds < 0 ? "−" : "+"}${Math.abs(adds).toPrecision(2)}`));
+  answer.append(heading("What weighs most, and which way"), ...bars);
 }
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const fields = [...form.querySelectorAll("[name]")];
   const row = Object.fromEntries(fields.map((field) => [field.name, valueOf(field)]));
+  const body = JSON.stringify({ rows: [row] });
   try {
-    const response = await fetch("/v1/predict", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ rows: [row] }),
-    });
-    const body = await response.json();
-    if (response.ok) show(body);
-    else refuse(body);
-  } catch (error) {
-    refuse({ detail: `The API does not answer: ${error.message}` });
+    show((await ask("/v1/predict", "application/json", body)).predictions[0]);
+  } catch (refused) {
+    answer.replaceChildren(...problem(refused));
+    return;
+  }
+  try {
+    explain((await ask("/v1/explain", "application/json", body)).explanations[0]);
+  } catch (refused) {
+    answer.append(...problem(refused));
   }
 });

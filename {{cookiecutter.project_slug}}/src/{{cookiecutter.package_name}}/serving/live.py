@@ -1,0 +1,98 @@
+"""The application of the current deployment, which takes up a new one without a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from .. import deployment as deployments
+from ..config import Config
+from ..deployment import Deployment
+from ..errors import ProjectError
+from ..layout import PACKAGE, Layout
+from ..models import bundle
+from ..models.bundle import Bundle
+from ..monitoring.store import PredictionLog
+from . import auth, house, logs, metrics
+from .app import create_app
+from .service import Service
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LOOK_SECONDS = 0.5
+"""How often deployment.json and the keys are looked at, and the journal is left for the server to collect."""
+
+
+class Live:
+    """Hands each request to the application of the current deployment.
+
+    When deployment.json or the keys change, an application is built beside the old one and takes its place between
+    two requests. A bundle that does not load is refused, and the old one goes on.
+    """
+
+    def __init__(self, config: Config, layout: Layout) -> None:
+        self._config = config
+        self._layout = layout
+        self._log = PredictionLog(config.monitoring.prediction_log, layout)
+        self._service: Service | None = None
+        self._bundles: dict[str, Bundle] = {}
+        self._seen = self._stamps()
+        self.app = self._build()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.app(environ, start_response)
+
+    def look(self) -> None:
+        """Take up what has changed."""
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return
+        self._seen = stamps
+        try:
+            self.app = self._build()
+        except ProjectError as error:
+            logs.log.error("the new deployment is refused, the old one goes on", why=str(error))
+
+    @property
+    def turns(self) -> list[house.Turn]:
+        """What a worker has to do beside its requests."""
+        return [house.Turn(LOOK_SECONDS, self.look), house.Turn(LOOK_SECONDS, self._log.rotate)]
+
+    def _build(self) -> Flask:
+        current = deployments.read(self._layout)
+        service = None
+        if current:
+            loaded = self._load(current)
+            bundles = {arm: loaded[model.bundle] for arm, model in current.arms.items()}
+            service = Service(current, bundles, self._log, self._config.serving)
+            self._bundles = loaded
+        app = create_app(self._config.serving, service, PACKAGE.replace("_", " "), auth.read(self._layout))
+        before, self._service = self._service, service
+        if service:
+            metrics.deployed(service.deployment, before.deployment if before else None)
+        if before:
+            before.close()
+        return app
+
+    def _load(self, current: Deployment) -> dict[str, Bundle]:
+        """The bundles of a deployment, the one on standby too; what is loaded already stays."""
+        models = [*current.arms.values(), *([current.standby] if current.standby else [])]
+        return {
+            model.bundle: self._bundles.get(model.bundle) or bundle.load(self._layout.deploy / model.bundle)
+            for model in models
+        }
+
+    def _stamps(self) -> tuple[object, ...]:
+        return tuple(_stamp(path) for path in (self._layout.deployment, self._layout.keys))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
