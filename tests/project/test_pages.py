@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bake import BUILD
@@ -37,7 +40,8 @@ def test_the_form_is_prefilled_and_shows_the_prediction(page: Page) -> None:
     page.get_by_role("button", name="Predict").click()
     answer = page.locator("#answer")
     expect(answer.locator(".label")).to_have_text(re.compile("^(late|on_time)$"))
-    expect(answer.get_by_role("meter")).to_have_count(2)
+    expect(answer.locator("meter")).to_have_count(2 + 5)
+    expect(answer.get_by_role("heading")).to_have_text("What weighs most, and which way")
     picture(page, "form")
 
 
@@ -67,8 +71,45 @@ def test_on_a_phone_the_form_fits_the_width(page: Page) -> None:
     picture(page, "form-phone")
 
 
+def test_a_table_is_answered_shown_and_downloaded(page: Page, tmp_path: Path, deployed: BakedProject) -> None:
+    example = json.loads(deployed.text("deploy/bundles/1/schema.json"))["example"]
+    table = tmp_path / "flights.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        written = csv.DictWriter(file, ["note", *example])
+        written.writeheader()
+        written.writerows([{"note": "=1+1", **example}, {**example, "temp": "warm"}, {**example, "temp": ""}])
+    page.get_by_role("link", name="A table").click()
+    page.get_by_label("CSV file").set_input_files(table)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.locator("#answer")).to_contain_text("2 of 3 rows answered")
+    expect(page.get_by_role("row")).to_have_count(4)
+    expect(page.get_by_role("row").nth(2)).to_contain_text("temp Input should be a valid number, got 'warm'.")
+    picture(page, "table")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download").click()
+    rows = list(csv.DictReader(downloading.value.path().read_text(encoding="utf-8").splitlines()))
+    assert [row["label"] in ("late", "on_time") for row in rows] == [True, False, True]
+
+
+def test_the_model_card_is_a_page(page: Page) -> None:
+    page.get_by_role("link", name="Model card").click()
+    expect(page.get_by_role("heading", name="Model card: Flights that left New York in 2013")).to_be_visible()
+    page.set_viewport_size({"width": 375, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    picture(page, "card-phone")
+
+
+def test_the_form_is_used_with_the_keyboard_alone(page: Page) -> None:
+    page.get_by_label("origin").focus()
+    for _ in range(len(page.locator("#row [name]").all())):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Predict")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#answer .label")).to_be_visible()
+
+
 def test_the_documentation_page_works_offline(page: Page) -> None:
-    page.goto("/docs")
+    page.goto("/docs/")
     expect(page.get_by_text("Predict one or many rows")).to_be_visible()
     picture(page, "docs")
 

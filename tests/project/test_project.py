@@ -6,9 +6,7 @@ import csv
 import json
 import re
 import shutil
-import sqlite3
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -190,9 +188,10 @@ def test_the_api_answers_over_http_and_logs_what_it_answered(deployed: BakedProj
     assert answer["model_version"] == "1"
     (one,) = {json.dumps(prediction["probabilities"]) for prediction in answer["predictions"]}
     assert sum(json.loads(one).values()) == 1
-    with closing(sqlite3.connect(deployed.root / "data" / "predictions.sqlite")) as log:
-        logged = {row[0] for row in log.execute("select prediction_id from predictions")}
-    assert {prediction["prediction_id"] for prediction in answer["predictions"]} <= logged
+    (prediction,) = {prediction["prediction_id"].split("-")[0] for prediction in answer["predictions"]}
+    assert prediction == answer["request_id"]
+    told = deployed.run(".venv/bin/python", "-m", "late_planes", "lineage", f"{prediction}-2")
+    assert f"prediction  {prediction}-2" in told
 
 
 def test_make_predict_prints_question_and_answer(deployed: BakedProject, api: str) -> None:

@@ -48,7 +48,7 @@ def test_a_category_that_did_not_occur_in_training_is_answered_with_a_warning(
     ("change", "field", "message"),
     [
         ({"year": "far"}, "rows.0.year", "Input should be a valid number, got 'far'"),
-        ({"year": 1.5}, "rows.0.year", "a whole number, got 1.5"),
+        ({"year": 1.5}, "rows.0.year", "Input should be a whole number, got '1.5'"),
         ({"bill_length_mm": True}, "rows.0.bill_length_mm", "Input should be a valid number"),
         ({"species": 7}, "rows.0.species", "valid string"),
         ({"colour": "red"}, "rows.0.colour", "no such field"),

@@ -79,15 +79,13 @@ def _message(found: Any, error: ValidationError) -> str:
             known = [str(other["loc"][-1]) for other in error.errors() if other["type"] == "missing"]
             close = difflib.get_close_matches(str(found["loc"][-1]), known, n=1)
             return "There is no such field." + (f" Did you mean {close[0]}?" if close else "")
-        case "multiple_of":
-            return f"Input should be a whole number, got {found['input']}."
     return f"{found['msg']}, got {str(found['input'])[:80]!r}."
 
 
 def _http_error(error: HTTPException) -> Response:
-    if error.response is not None:
-        return error.response  # type: ignore[return-value]
-    return problem(error.code or 500, error.description or "")
+    answer = problem(error.code or 500, error.description or "")
+    answer.headers.extend((name, value) for name, value in error.get_headers() if name != "Content-Type")
+    return answer
 
 
 def _unexpected(error: Exception) -> Response:

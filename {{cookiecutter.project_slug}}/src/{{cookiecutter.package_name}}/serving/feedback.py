@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, create_model, model_validator
 
 from ..monitoring.store import Feedback
 from .errors import FieldError, RefusedError
-from .openapi import JSON, Operation, documented
+from .openapi import JSON, Operation, documented, given
 from .rows import content_type, parsed
 from .service import Service
 
@@ -24,7 +24,8 @@ def blueprint(service: Service, max_items: int) -> Blueprint:
         "comment": (str | None, Field(None, max_length=1000)),
     }
     checks: dict[str, Any] = {"something": model_validator(mode="after")(_something)}
-    item: Any = create_model("FeedbackItem", __config__=closed, __validators__=checks, **fields)
+    described = ConfigDict(extra="forbid", json_schema_extra=given("anyOf", "truth", "wrong"))
+    item: Any = create_model("FeedbackItem", __config__=described, __validators__=checks, **fields)
     items: dict[str, Any] = {"feedback": (list[item], Field(min_length=1, max_length=max_items))}
     takes = create_model("FeedbackRequest", __config__=closed, **items)
 
@@ -40,8 +41,8 @@ def blueprint(service: Service, max_items: int) -> Blueprint:
     )
     def feedback() -> dict[str, Any]:
         content_type(JSON)
-        given: Any = parsed(takes, request.get_data(cache=False))
-        taken = service.log.add_feedback([Feedback(**vars(one)) for one in given.feedback])
+        asked = parsed(takes, request.get_data(cache=False))
+        taken = service.log.add_feedback([Feedback(**vars(one)) for one in asked.feedback])
         unknown = [
             FieldError(field=f"feedback.{place}.prediction_id", message="The prediction log has no such prediction.")
             for place, known in enumerate(taken)
@@ -54,7 +55,7 @@ def blueprint(service: Service, max_items: int) -> Blueprint:
     return api
 
 
-def _something(given: Any) -> Any:
-    if given.truth is None and given.wrong is None:
+def _something(item: Any) -> Any:
+    if item.truth is None and item.wrong is None:
         raise ValueError("Give the truth, or say whether the prediction was wrong")
-    return given
+    return item

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from flask import Blueprint, request
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
 
 from ..layout import PACKAGE
+from ..models.bundle import Columns
 from .errors import RefusedError
 from .openapi import JSON, Operation, documented
-from .rows import Parser, content_type, parsed
+from .rows import Parser, content_type, parsed, refusal
 from .service import Service
 
 TAG = "open inference protocol"
@@ -39,6 +40,7 @@ class Inference(BaseModel):
 def blueprint(service: Service, parser: Parser) -> Blueprint:
     api = Blueprint("v2", __name__, url_prefix="/v2")
     columns = service.schema.columns
+    table: TypeAdapter[Columns] = TypeAdapter(parser.table_type)
     example = {
         "inputs": [
             {
@@ -61,6 +63,8 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         "InferenceAnswer", model_name=(str, ...), model_version=(str, ...), id=(str, ...), outputs=(list[Tensor], ...)
     )
 
+    path = {"name": Literal[PACKAGE], "version": Literal[service.version]}
+
     def known(name: str, version: str | None) -> None:
         if name != PACKAGE or version not in (None, service.version):
             raise RefusedError(404, f"Here is the model {PACKAGE} in version {service.version}.")
@@ -81,25 +85,29 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         return {"ready": True}
 
     @api.get(f"{MODEL}/ready")
-    @documented(Operation("The model is loaded", TAG, gives={JSON: {"type": "object"}}, problems=(404,)))
+    @documented(Operation("The model is loaded", TAG, gives={JSON: {"type": "object"}}, problems=(404,), path=path))
     def model_ready(name: str) -> dict[str, Any]:
         known(name, None)
         return {"name": name, "ready": True}
 
     @api.get(f"{VERSION}/ready")
-    @documented(Operation("The version is loaded", TAG, gives={JSON: {"type": "object"}}, problems=(404,)))
+    @documented(Operation("The version is loaded", TAG, gives={JSON: {"type": "object"}}, problems=(404,), path=path))
     def version_ready(name: str, version: str) -> dict[str, Any]:
         known(name, version)
         return {"name": name, "ready": True}
 
     @api.get(MODEL)
-    @documented(Operation("The tensors of the model", TAG, gives={JSON: {"type": "object"}}, problems=(404,)))
+    @documented(
+        Operation("The tensors of the model", TAG, gives={JSON: {"type": "object"}}, problems=(404,), path=path)
+    )
     def model(name: str) -> dict[str, Any]:
         known(name, None)
         return described
 
     @api.get(VERSION)
-    @documented(Operation("The tensors of the version", TAG, gives={JSON: {"type": "object"}}, problems=(404,)))
+    @documented(
+        Operation("The tensors of the version", TAG, gives={JSON: {"type": "object"}}, problems=(404,), path=path)
+    )
     def version(name: str, version: str) -> dict[str, Any]:
         known(name, version)
         return described
@@ -111,6 +119,7 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         gives={JSON: gives},
         problems=(400, 404, 413, 415, 422),
         examples={JSON: example},
+        path=path,
     )
 
     @api.post(f"{MODEL}/infer")
@@ -127,7 +136,11 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         known(name, version)
         content_type(JSON, "", "application/octet-stream")  # clients of Triton name no type
         given: Inference = parsed(Inference, request.get_data(cache=False))
-        asked = parser.table({one.name: _values(one) for one in given.inputs})
+        try:
+            columns = table.validate_python({one.name: _values(one) for one in given.inputs})
+        except ValidationError as error:
+            raise refusal(error) from error
+        asked = parser.table(columns)
         answer = service.predict(asked.columns)
         outputs = {"prediction_id": answer.prediction_ids, **answer.fields}
         return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, render_template, send_from_directory
 from pydantic import TypeAdapter
@@ -33,6 +33,7 @@ class Operation:
     gives: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     query: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    path: Mapping[str, Any] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -44,6 +45,11 @@ def documented(operation: Operation) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def given(how: Literal["anyOf", "oneOf"], *names: str) -> Any:
+    """A JSON schema: any, or one, of the fields is there and not null."""
+    return {how: [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in names]}
 
 
 def document(app: Flask, title: str, version: str, *, keys: bool) -> dict[str, Any]:
@@ -94,7 +100,10 @@ def blueprint(title: str, version: str, *, keys: bool) -> Blueprint:
 def _described(
     operation: Operation, endpoint: str, values: list[str], always: tuple[int, ...], schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in values] + [
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": _schema(operation.path[name], schemas)}
+        for name in values
+    ] + [
         {"name": name, "in": "query", "description": told, "schema": _schema(of, schemas)}
         for name, (of, told) in operation.query.items()
     ]

@@ -8,13 +8,12 @@ from flask import Blueprint, g, request
 from pydantic import BaseModel, Field, create_model
 
 from ..config import Serving
-from .errors import FieldError
+from .errors import FieldError, RefusedError
 from .openapi import CSV, JSON, Operation, documented
 from .rows import Asked, Parser, as_csv, content_type
 from .service import Reason, Service
 
 TAG = "prediction"
-NOT_STRICT = ("0", "false", "no")
 
 
 def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
@@ -26,7 +25,7 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
         Operation(
             "Predict one or many rows",
             TAG,
-            takes={JSON: parser.request, CSV: {"type": "string"}},
+            takes={JSON: parser.request, CSV: {"type": "string", "minLength": 1}},
             gives={JSON: response_of(service, serving)},
             problems=(400, 413, 415, 422, 501),
             query={"strict": (bool, "false: answer the rows that are right, and say what is wrong with the others")},
@@ -34,7 +33,7 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
         )
     )
     def predict() -> dict[str, Any]:
-        strict = not request.query_string or request.args.get("strict", "true").lower() not in NOT_STRICT
+        strict = is_strict()
         body = request.get_data(cache=False)
         asked = parser.csv(body, strict=strict) if content_type(JSON, CSV) == CSV else parser.json(body, strict=strict)
         return answered(service, asked)
@@ -61,27 +60,23 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
 
 def answered(service: Service, asked: Asked) -> dict[str, Any]:
     """The rows of a request answered and logged, as a response."""
-    predictions: list[dict[str, Any] | None] = [None] * asked.count
-    told: dict[str, Any] = {"request_id": g.request_id, "model_version": service.version, "arm": None}
     if asked.reasons:
         service.check_explained(asked.count)
-    if asked.places:
-        answer = service.predict(asked.columns, asked.user, g.request_id)
-        fields: dict[str, Any] = {
-            "prediction_id": answer.prediction_ids,
-            **answer.fields,
-            "warnings": answer.warnings,
-        }
-        if asked.reasons:
-            fields["reasons"] = service.explain(asked.columns, asked.reasons, answer.arm).reasons
-        names = tuple(fields)
-        for place, values in zip(asked.places, zip(*fields.values(), strict=True), strict=True):
-            predictions[place] = dict(zip(names, values, strict=True))
-        told |= {"model_version": answer.model_version, "arm": answer.arm}
-    told["predictions"] = predictions
-    if asked.errors:
-        told["errors"] = asked.errors
-    return told
+    answer = service.predict(asked.columns, asked.user, g.request_id)
+    fields: dict[str, Any] = {"prediction_id": answer.prediction_ids, **answer.fields, "warnings": answer.warnings}
+    if asked.reasons:
+        fields["reasons"] = service.explain(asked.columns, asked.reasons, answer.arm).reasons
+    names = tuple(fields)
+    predictions: list[dict[str, Any] | None] = [None] * asked.count
+    for place, values in zip(asked.places, zip(*fields.values(), strict=True), strict=True):
+        predictions[place] = dict(zip(names, values, strict=True))
+    told = {
+        "request_id": answer.id,
+        "model_version": answer.model_version,
+        "arm": answer.arm,
+        "predictions": predictions,
+    }
+    return told | {"errors": asked.errors} if asked.errors else told
 
 
 def response_of(service: Service, serving: Serving) -> type[BaseModel]:
@@ -101,11 +96,21 @@ def response_of(service: Service, serving: Serving) -> type[BaseModel]:
         warnings=(list[str], ...),
         reasons=(list[Reason], Field(default=[], description="The ones that add or take most, if asked for")),
     )
-    return create_model(
-        "Predictions",
-        request_id=(str, ...),
-        model_version=(str, ...),
-        arm=(str | None, Field(description="champion, challenger, or interleaved")),
-        predictions=(list[prediction | None], Field(description="null for a row that is wrong")),  # type: ignore[valid-type]
-        errors=(list[FieldError], []),
-    )
+    answer: dict[str, Any] = {
+        "request_id": (str, ...),
+        "model_version": (str, ...),
+        "arm": (Literal["champion", "challenger", "interleaved"], ...),
+        "predictions": (list[prediction | None], Field(description="null for a row that is wrong")),  # type: ignore[valid-type]
+        "errors": (list[FieldError], []),
+    }
+    return create_model("Predictions", **answer)
+
+
+def is_strict() -> bool:
+    """Whether one wrong row refuses them all. Raises RefusedError when the query says neither."""
+    given = request.args.get("strict", "true") if request.query_string else "true"
+    if given not in ("true", "false"):
+        raise RefusedError(
+            422, errors=[FieldError(field="strict", message=f"Input should be true or false, got {given!r}.")]
+        )
+    return given == "true"

@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError, WithJsonSchema, create_model
-from pydantic_core import from_json
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
 from ..models.bundle import TEXTS, Column, Columns, Schema, columns_of
@@ -18,6 +28,9 @@ from .errors import FieldError, RefusedError, field_errors, not_json
 
 EXACT = 2**53
 """Doubles hold every whole number below this one."""
+
+LARGEST = 1e18
+"""Beyond it a model that computes in single precision has no answer that is a number."""
 
 User = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$", description="Who asks: always answered by the same arm")]
 Row = dict[str, Any]
@@ -44,7 +57,10 @@ class Parser:
         self._max_rows = max_rows
         self._row = _row_type(schema)
         self._one: TypeAdapter[Row] = TypeAdapter(self._row)
-        self._table: TypeAdapter[Columns] = TypeAdapter(_table_type(schema))
+        self.table_type = _table_type(schema)
+        self.rows_type = Annotated[
+            _list_of(_row_type(schema, extra="ignore")), Field(min_length=1, max_length=max_rows)
+        ]
         self.request = self._request_model(dict(schema.example), max_rows)
 
     def json(self, body: bytes, *, strict: bool = True) -> Asked:
@@ -56,28 +72,10 @@ class Parser:
                 raise refusal(error) from error
             given = from_json(body)
             return self._salvaged(given["rows"], given.get("user"), given.get("reasons", 0))
-        return _whole(asked.rows, asked.user, asked.reasons)
+        return whole(asked.rows, asked.user, asked.reasons)
 
-    def rows(self, given: Any, *, strict: bool = True) -> Asked:
-        """A list of rows as Python values; other columns than the model's are passed over."""
-        if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
-            raise RefusedError(422, "The rows must be a list of objects, one for each row.")
-        self._check_count(len(given))
-        names = [column.name for column in self._columns]
-        given = [{name: row[name] for name in names if name in row} for row in given]
-        if not strict:
-            return self._salvaged(given, None, 0)
-        rows, errors = self._each(given)
-        if errors:
-            raise RefusedError(422, errors=errors)
-        return _whole([row for row in rows if row is not None])
-
-    def table(self, given: Any) -> Asked:
-        """A list of values for each column; other columns than the model's are passed over."""
-        try:
-            columns = self._table.validate_python(given)
-        except ValidationError as error:
-            raise RefusedError(422, errors=field_errors(error)) from error
+    def table(self, columns: Columns) -> Asked:
+        """Columns that are right each for itself (`table_type`)."""
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) != 1:
             raise RefusedError(422, f"The columns differ in length: {lengths}.")
@@ -91,8 +89,12 @@ class Parser:
             reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig")), strict=True)
             rows = [self._typed(row) for row in reader]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise RefusedError(400, f"The body is no CSV file in UTF-8: {error}.") from error
-        return self.rows(rows, strict=strict)
+            raise RefusedError(422, f"The body is no CSV file in UTF-8: {error}.") from error
+        self._check_count(len(rows))
+        asked = self._salvaged(rows, None, 0)
+        if strict and asked.errors:
+            raise RefusedError(422, errors=asked.errors)
+        return asked
 
     def _typed(self, row: Mapping[str, str | None]) -> Row:
         return {column.name: _value(column, row[column.name]) for column in self._columns if column.name in row}
@@ -106,7 +108,9 @@ class Parser:
     def _salvaged(self, given: Iterable[Any], user: str | None, reasons: int) -> Asked:
         rows, errors = self._each(given)
         places = [place for place, row in enumerate(rows) if row is not None]
-        columns = columns_of([row for row in rows if row is not None]) if places else {}
+        if not places:
+            raise RefusedError(422, errors=errors)
+        columns = columns_of([row for row in rows if row is not None])
         return Asked(columns, places, len(rows), errors, user, reasons)
 
     def _each(self, given: Iterable[Any]) -> tuple[list[Row | None], list[FieldError]]:
@@ -131,7 +135,8 @@ class Parser:
         return create_model("PredictRequest", __config__=config, **fields)
 
 
-def _whole(rows: Sequence[Row], user: str | None = None, reasons: int = 0) -> Asked:
+def whole(rows: Sequence[Row], user: str | None = None, reasons: int = 0) -> Asked:
+    """Rows of which none is wrong."""
     return Asked(columns_of(rows), range(len(rows)), len(rows), (), user, reasons)
 
 
@@ -140,11 +145,11 @@ def _only_rows(error: ValidationError) -> bool:
     return all(len(one["loc"]) > 1 and one["loc"][0] == "rows" for one in error.errors(include_input=False))
 
 
-def _row_type(schema: Schema) -> Any:
+def _row_type(schema: Schema, extra: Literal["forbid", "ignore"] = "forbid") -> Any:
     fields = {
         column.name: Annotated[_type_of(column), Field(description=_describe(column))] for column in schema.columns
     }
-    return _typed_dict("Row", fields, ConfigDict(extra="forbid"))
+    return _typed_dict("Row" if extra == "forbid" else "Record", fields, ConfigDict(extra=extra))
 
 
 def _table_type(schema: Schema) -> Any:
@@ -169,17 +174,26 @@ def _type_of(column: Column) -> Any:
     """Pydantic would turn "3" and true into numbers; a client that sends them has mixed up its columns."""
     if column.type == "choice":
         return Literal[column.categories]
-    number = Field(strict=True, allow_inf_nan=False)
-    whole = Field(strict=True, allow_inf_nan=False, multiple_of=1, gt=-EXACT, lt=EXACT)
+    number = Field(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+    exact = Field(strict=True, allow_inf_nan=False, gt=-EXACT, lt=EXACT)
     types: dict[str, Any] = {
         "number": Annotated[float, number],
         "integer": Annotated[
-            float, whole, WithJsonSchema({"type": "integer", "minimum": 1 - EXACT, "maximum": EXACT - 1})
+            float,
+            exact,
+            AfterValidator(_without_fraction),
+            WithJsonSchema({"type": "integer", "minimum": 1 - EXACT, "maximum": EXACT - 1}),
         ],
         "boolean": Annotated[bool, Strict()],
         "category": str,
     }
     return types[column.type] | None
+
+
+def _without_fraction(value: float) -> float:
+    if not value.is_integer():
+        raise PydanticCustomError("whole_number", "Input should be a whole number")
+    return value
 
 
 def _describe(column: Column) -> str:

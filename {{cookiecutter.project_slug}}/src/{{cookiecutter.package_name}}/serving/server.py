@@ -16,9 +16,9 @@ from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
 from ..monitoring.store import PredictionLog
-from . import auth
+from . import auth, house, logs, metrics
+from .live import Live
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 DRAIN_SECONDS, COLLECT_SECONDS, TRIM_SECONDS = 30, 0.5, 3600
 
 
@@ -32,19 +32,16 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
     address, number = host or serving.host, serving.port if port is None else port
     auth.check_address(address, auth.read(layout))
     _check_free(address, number)
+    Live(config, layout)  # a model that does not load is said here, before a worker starts
+    logs.configure()
+    log = PredictionLog(config.monitoring.prediction_log, layout)
+    trim, collect = partial(log.trim, config.monitoring.retention_days), partial(log.collect, living=False)
+    collecting = house.Turn(COLLECT_SECONDS, collect)
+    house.keep([collecting, house.Turn(TRIM_SECONDS, trim)])
+    multiprocessing.set_start_method("spawn", force=True)  # a fork would copy this process in the midst of its work
+    print(f"serve     http://{address}:{number}  (form; /docs: API; Ctrl-C stops)", flush=True)
     with tempfile.TemporaryDirectory(prefix="metrics-") as folder:
-        os.environ[FOLDER] = folder  # read when the metrics are imported, here and in the workers
-        from . import house, logs
-        from .live import Live
-
-        Live(config, layout)  # a model that does not load is said here, before a worker starts
-        logs.configure()
-        log = PredictionLog(config.monitoring.prediction_log, layout)
-        trim = partial(log.trim, config.monitoring.retention_days)
-        collect = partial(log.collect, living=False)
-        house.keep([house.Turn(COLLECT_SECONDS, collect), house.Turn(TRIM_SECONDS, trim)])
-        print(f"serve     http://{address}:{number}  (form; /docs: API; Ctrl-C stops)", flush=True)
-        multiprocessing.set_start_method("spawn", force=True)  # a fork would copy this process in the midst of its work
+        os.environ[metrics.FOLDER] = folder  # for the workers; in this process nothing is counted
         Granian(
             f"{__package__}.rsgi:application",
             address=address,
@@ -58,7 +55,7 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
             workers_kill_timeout=DRAIN_SECONDS,
             log_level=LogLevels.warning,
         ).serve()
-        log.collect()
+    collecting.take()
 
 
 def _check_free(host: str, port: int) -> None:

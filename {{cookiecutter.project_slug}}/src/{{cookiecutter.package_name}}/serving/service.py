@@ -143,6 +143,11 @@ class Service:
 
     def _answered(self, arm: Arm, columns: Columns, user: str | None, id: str, *, shown: bool = True) -> Answered:
         outputs = self.bundles[arm].outputs(columns)
+        if not np.isfinite(outputs).all():
+            row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
+            raise RefusedError(
+                422, f"The model has no answer for row {row}: its values are too far from the known ones."
+            )
         fields = self.answers.columns(self.schema, outputs)
         if self._serving.min_confidence:
             assert self.answers.confidence

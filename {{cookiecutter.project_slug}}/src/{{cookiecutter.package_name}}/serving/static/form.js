@@ -11,11 +11,12 @@ function valueOf(field) {
   return field.dataset.type === "category" ? field.value : Number(field.value);
 }
 
+// The texts on both sides of the meter say all that it shows.
 function bar(label, share, text) {
   const row = line("bar", "");
   const meter = document.createElement("meter");
   meter.value = share;
-  meter.setAttribute("aria-label", label);
+  meter.setAttribute("aria-hidden", "true");
   row.append(line("", label), meter, line("", text));
   return row;
 }
