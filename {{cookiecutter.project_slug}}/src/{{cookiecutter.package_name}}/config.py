@@ -319,7 +319,8 @@ class Serving(Section):
     max_rows: int = Field(ge=1)
     max_bytes: int = Field(ge=1000)
     max_seconds: float = Field(gt=0)
-    max_explained: int = Field(ge=1)
+    max_explained: int = Field(ge=0)
+    warm_explanations: bool
     min_confidence: float = Field(ge=0, le=1)
     fallback: str | float | None
     rate_limit: str | None

@@ -42,6 +42,10 @@ class Answers(ABC):
     def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
         """How right an answer was, the more the better; None when what is known does not say."""
 
+    def watched(self, schema: Schema) -> str | None:
+        """What `scores` are, in words; None where more or less of them means nothing."""
+        return schema.target
+
     def gain(self, schema: Schema, truth: Any) -> float:
         """How much good is in a row, whose rows of highest score are to come first."""
         return float(truth)
@@ -83,6 +87,9 @@ class Classes(Answers):
 
     def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
         return _right(answer["label"], truth, wrong)
+
+    def watched(self, schema: Schema) -> str | None:
+        return f"probability of {schema.classes[-1]}"
 
     def gain(self, schema: Schema, truth: Any) -> float:
         return float(truth == schema.classes[-1])
@@ -132,6 +139,9 @@ class Cluster(Answers):
     def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
         return _right(answer["cluster"], truth, wrong)
 
+    def watched(self, schema: Schema) -> str | None:
+        return None
+
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         members = np.eye(int(np.max(estimator.labels_)) + 1)
         return np.asarray(members[np.asarray(estimator.predict(rows), dtype=int)])
@@ -156,6 +166,9 @@ class Unusual(Answers):
 
     def merit(self, answer: Mapping[str, Any], truth: Any, wrong: bool | None) -> float | None:
         return _right(answer["unusual"], truth, wrong)
+
+    def watched(self, schema: Schema) -> str | None:
+        return "score"
 
     def estimated(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         scores = estimator.decision_function(rows) - estimator.threshold_

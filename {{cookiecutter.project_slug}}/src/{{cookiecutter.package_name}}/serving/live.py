@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from ..deployment import Deployment
 from ..errors import ProjectError
 from ..layout import PACKAGE, Layout
 from ..models import bundle
-from ..models.bundle import Bundle
+from ..models.bundle import Bundle, columns_of
 from ..monitoring.store import PredictionLog
 from . import auth, house, logs, metrics
 from .app import create_app
+from .errors import RefusedError
 from .service import Service
 
 if TYPE_CHECKING:
@@ -61,6 +63,12 @@ class Live:
     def turns(self) -> list[house.Turn]:
         """What a worker has to do beside its requests."""
         return [house.Turn(LOOK_SECONDS, self.look), house.Turn(LOOK_SECONDS, self._log.rotate)]
+
+    def warm(self) -> None:
+        """Explain one row, where it is asked for, so that nobody waits for the library to be imported."""
+        if self._service and self._config.serving.warm_explanations:
+            with contextlib.suppress(RefusedError):
+                self._service.explain(columns_of([self._service.schema.example]))
 
     def _build(self) -> Flask:
         current = deployments.read(self._layout)

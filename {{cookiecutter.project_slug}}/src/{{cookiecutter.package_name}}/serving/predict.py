@@ -44,7 +44,11 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
             "What each value of a row adds to its answer",
             TAG,
             takes={JSON: parser.request},
-            gives={JSON: create_model("Explanations", base=(float, ...), explanations=(list[list[Reason]], ...))},
+            gives={
+                JSON: create_model(
+                    "Explanations", of=(str, ...), base=(float, ...), explanations=(list[list[Reason]], ...)
+                )
+            },
             problems=(400, 413, 415, 422, 501),
         )
     )
@@ -53,7 +57,7 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
         asked = parser.json(request.get_data(cache=False))
         service.check_explained(asked.count)
         explained = service.explain(asked.columns, asked.reasons or None)
-        return {"base": explained.base, "explanations": explained.reasons}
+        return {"of": explained.of, "base": explained.base, "explanations": explained.reasons}
 
     return api
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -119,4 +120,5 @@ def application() -> Application:
     config = configuration.load(layout)
     live = Live(config, layout)
     house.keep(live.turns)
+    threading.Thread(target=live.warm, name="warming", daemon=True).start()
     return Application(live, config.serving)

@@ -52,8 +52,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Explained:
-    """`base` is the mean of the watched number over the rows that were compared with."""
+    """`of` is the number that the reasons add to, `base` its mean over the rows that were compared with."""
 
+    of: str
     base: float
     reasons: list[list[Reason]]
 
@@ -111,6 +112,9 @@ class Service:
     def explain(self, columns: Columns, top: int | None = None, arm: str = "champion") -> Explained:
         """The reasons of each answer, the strongest first. Raises RefusedError without the library that finds them."""
         bundle = self.bundles["challenger" if arm == "challenger" else "champion"]
+        of = self.answers.watched(self.schema)
+        if of is None:
+            raise RefusedError(501, f"A model of kind {self.schema.kind} answers no number that could be explained.")
         if not bundle.background:
             raise RefusedError(501, "The bundle has no rows to compare with: run `make pipeline promote deploy`.")
         given = {name: columns[name] for name in bundle.background}
@@ -128,7 +132,7 @@ class Service:
         for row, added in enumerate(found.values):
             strongest = np.argsort(-np.abs(added), kind="stable")[:top]
             reasons.append([Reason(names[one], given[names[one]][row], float(added[one])) for one in strongest])
-        return Explained(found.base, reasons)
+        return Explained(of, found.base, reasons)
 
     def check_explained(self, rows: int) -> None:
         """Raises RefusedError when those are too many rows to be explained."""

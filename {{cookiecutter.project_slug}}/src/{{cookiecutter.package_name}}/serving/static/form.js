@@ -27,11 +27,11 @@ function show(prediction) {
   answer.replaceChildren(line("label", headline(prediction)), ...bars, ...warnings);
 }
 
-function explain(reasons) {
+function explain({ of, explanations: [reasons] }) {
   const most = Math.max(...reasons.map((reason) => Math.abs(reason.adds))) || 1;
   const bars = reasons.slice(0, REASONS).map(({ column, value, adds }) =>
     bar(`${column} = ${value ?? "missing"}`, Math.abs(adds) / most, `${adds < 0 ? "−" : "+"}${Math.abs(adds).toPrecision(2)}`));
-  answer.append(heading("What weighs most, and which way"), ...bars);
+  answer.append(heading(`What adds most to the ${of}, or takes most from it`), ...bars);
 }
 
 form.addEventListener("submit", async (event) => {
@@ -45,9 +45,13 @@ form.addEventListener("submit", async (event) => {
     answer.replaceChildren(...problem(refused));
     return;
   }
+  const waiting = line("", "Explaining …");
+  answer.append(waiting);
   try {
-    explain((await ask("/v1/explain", "application/json", body)).explanations[0]);
+    explain(await ask("/v1/explain", "application/json", body));
   } catch (refused) {
     answer.append(...problem(refused));
+  } finally {
+    waiting.remove();
   }
 });

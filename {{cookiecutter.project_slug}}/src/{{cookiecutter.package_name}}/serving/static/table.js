@@ -6,10 +6,9 @@ const form = document.getElementById("upload");
 const answer = document.getElementById("answer");
 
 function cellsOf(prediction) {
-  const { warnings, probabilities, reasons, ...fields } = prediction;
+  const { prediction_id, warnings, probabilities, reasons, ...fields } = prediction;
   for (const [label, p] of Object.entries(probabilities ?? {})) fields[`probability of ${label}`] = p;
-  fields.warnings = warnings.join("; ");
-  return fields;
+  return { ...fields, warnings: warnings.join("; "), prediction_id };
 }
 
 function answered(predictions, errors) {
@@ -71,7 +70,7 @@ form.addEventListener("submit", async (event) => {
     const file = form.elements.file.files[0];
     const body = await ask("/v1/predict?strict=false", "text/csv", file);
     const rows = answered(body.predictions, body.errors).map((row, place) => ({ row: place + 1, ...row }));
-    const names = [...new Set(rows.flatMap(Object.keys))];
+    const names = [...new Set([...("errors" in body ? ["row", "error"] : ["row"]), ...rows.flatMap(Object.keys)])];
     const refused = body.predictions.filter((prediction) => prediction === null).length;
     const told = `${rows.length - refused} of ${rows.length} rows answered` + (rows.length > SHOWN ? `; the first ${SHOWN} are shown` : "");
     answer.replaceChildren(line(refused ? "warning" : "", told), download(names, rows), tableOf(names, rows.slice(0, SHOWN)));
