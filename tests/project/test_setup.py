@@ -1,4 +1,4 @@
-"""tools/setup.py: which Python, which Poetry, and an index that serves only HTML."""
+"""tools/setup.py: which Python, which Poetry, and an index without JSON."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Index]]:
 
 class Index(http.server.BaseHTTPRequestHandler):
     speaks: ClassVar[str] = "text/html"
+    releases: ClassVar[bool] = True
 
     def do_GET(self) -> None:
-        self.send_response(200)
+        self.send_response(404 if self.path.startswith("/pypi/") and not self.releases else 200)
         self.send_header("Content-Type", self.speaks)
         self.end_headers()
 
@@ -148,19 +149,23 @@ def test_a_project_runs_on_python_3_10_from_the_same_lock(tmp_path: Path, setup:
     assert re.search(r"\d+ passed", project.make("test"))
 
 
-@pytest.mark.parametrize("speaks", ["text/html", "application/vnd.pypi.simple.v1+json"])
-def test_an_index_that_speaks_only_html_is_recognised(
-    speaks: str, setup: ModuleType, index: type[Index], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("speaks", "releases", "enough"),
+    [("text/html", True, False), ("application/json", True, True), ("application/json", False, False)],
+)
+def test_an_index_without_the_json_that_poetry_needs_is_recognised(
+    speaks: str, releases: bool, enough: bool, setup: ModuleType, index: type[Index], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index, "speaks", speaks)
-    found = setup.html_only_index(sys.executable)
-    assert (found is not None) == (speaks == "text/html")
+    monkeypatch.setattr(index, "releases", releases)
+    found = setup.index_without_json(sys.executable)
+    assert (found is None) == enough
     assert found is None or found.endswith("/simple")
 
 
 def test_an_index_that_cannot_be_asked_is_left_alone(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    assert setup.html_only_index(sys.executable) is None
+    assert setup.index_without_json(sys.executable) is None
 
 
 def test_the_certificate_of_pip_is_handed_to_poetry(

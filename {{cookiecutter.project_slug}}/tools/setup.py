@@ -1,7 +1,7 @@
 """Make the project's environment from its lock. Needs nothing but a Python; `make setup` runs it.
 
 Finds a Python that the project runs on, gets Poetry into .poetry/ where none that fits is installed,
-installs poetry.lock into .venv/. An index that serves only HTML pages is handled (Poetry needs JSON).
+installs poetry.lock into .venv/. An index without PyPI's JSON, which Poetry needs, is handled.
 Further arguments go to `poetry install`: `--only main` installs what a server needs, and no more.
 """
 
@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def find_poetry(project: Path, python: str) -> str:
     `python` is one that has pip, as that of the environment has; the system's may lack it.
     """
     trust_as_pip_does(python)
-    mirror = html_only_index(python)
+    mirror = index_without_json(python)
     if mirror:
         os.environ.setdefault("POETRY_PYPI_MIRROR_URL", mirror)
     given = os.environ.get("POETRY")
@@ -138,17 +139,24 @@ def poetry_version(command: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def html_only_index(python: str) -> str | None:
-    """pip's index when it does not speak JSON, which Poetry needs; None when it does or cannot be asked."""
+def index_without_json(python: str) -> str | None:
+    """pip's index when Poetry cannot ask it: it wants the pages and the releases of PyPI in JSON, and many mirrors serve
+    HTML, or pages only. None when it has both, or cannot be asked.
+    """
     index = pip_index(python)
     if not index:
         return None
-    request = urllib.request.Request(f"{index}/six/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return None if "json" in answer.headers.get("Content-Type", "") else index
-    except OSError:
-        return None
+    for address in (f"{index}/six/", f"{index.removesuffix('/simple')}/pypi/six/1.17.0/json"):
+        request = urllib.request.Request(address, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                if "json" not in answer.headers.get("Content-Type", ""):
+                    return index
+        except urllib.error.HTTPError:
+            return index
+        except OSError:
+            return None
+    return None
 
 
 def trust_as_pip_does(python: str) -> None:
