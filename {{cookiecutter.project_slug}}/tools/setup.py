@@ -140,8 +140,8 @@ def poetry_version(command: str) -> tuple[int, int]:
 
 
 def index_without_json(python: str) -> str | None:
-    """pip's index when Poetry cannot ask it: it wants the pages and the releases of PyPI in JSON, and many mirrors serve
-    HTML, or pages only. None when it has both, or cannot be asked.
+    """pip's index when Poetry cannot ask it: it wants pages and releases in JSON, and many a mirror serves HTML, or
+    pages only. None when it has both, or cannot be asked.
     """
     index = pip_index(python)
     if not index:
