@@ -92,5 +92,5 @@ def installed() -> BakedProject:
     folder.mkdir(parents=True)
     project = BakedProject(bake(folder, project_name="Late Planes"))
     share_environment(project.root)
-    project.make("setup", "ARGS=--with postgres,s3")
+    project.make("setup", "ARGS=--with postgres,s3,dask,spark")
     return project

@@ -235,6 +235,17 @@ def predict(url: str | None, rows: Path | None) -> None:
     click.echo(client.ask(url or f"http://{serving.host}:{serving.port}", rows))
 
 
+@main.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--engine", type=click.Choice(["local", "dask", "spark"]), help="Instead of that of conf/engine/.")
+def batch(source: Path, target: Path | None, engine: str | None) -> None:
+    """Score SOURCE, a CSV or Parquet file or a folder of them, into the folder TARGET (data/batch/<name>)."""
+    from . import batch as batches
+
+    batches.run(configuration.load(Layout()), Layout(), source, target, engine)
+
+
 @main.command("continue")
 @click.option("--use", is_flag=True, help="Put the continued model in the place of the trained one.")
 def continue_(use: bool) -> None:

@@ -270,10 +270,16 @@ class Leakage(Section):
 
 
 class Engine(Section):
-    """`memory` is what DuckDB may take before it goes to disk; `threads` null: all processors."""
+    """`memory` is what DuckDB may take before it goes to disk; `threads` null: all processors.
 
+    `kind` is what `make batch` runs on; `address` that of a cluster, null for one of `processes` on this machine.
+    """
+
+    kind: Literal["local", "dask", "spark"]
     memory: str
     threads: int | None = Field(ge=1)
+    processes: int = Field(ge=1)
+    address: str | None
 
 
 Models = Annotated[tuple[str, ...], Field(min_length=1)]

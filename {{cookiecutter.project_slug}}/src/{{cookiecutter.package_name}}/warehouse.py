@@ -32,7 +32,7 @@ AT_ONCE = 4
 Key = TypeVar("Key", bound=Hashable)
 Result = TypeVar("Result")
 
-ZONES = ("formatted", "trusted", "exploitation", "splits", "quarantine")
+ZONES = ("formatted", "trusted", "exploitation", "splits", "quarantine", "batch")
 
 
 @contextmanager

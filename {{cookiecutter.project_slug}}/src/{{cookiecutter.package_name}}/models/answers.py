@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
 
 if TYPE_CHECKING:
     from .bundle import Schema
+
+Answered: TypeAlias = "np.ndarray | dict[str, np.ndarray]"
 
 
 class Answers(ABC):
@@ -23,8 +25,12 @@ class Answers(ABC):
     """The field that says how sure an answer is (0 to 1), if there is one."""
 
     @abstractmethod
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
+        """The answers: for each of `fields` an array with one value a row, or one array for each of its keys."""
+
     def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
         """The answers: for each of `fields`, one value a row."""
+        return {name: _values(found) for name, found in self.arrays(schema, outputs).items()}
 
     @abstractmethod
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
@@ -55,6 +61,13 @@ class Answers(ABC):
         return np.asarray(outputs[:, 0])
 
 
+def _values(found: Answered) -> list[Any]:
+    if isinstance(found, np.ndarray):
+        return list(found.tolist())
+    rows = zip(*(values.tolist() for values in found.values()), strict=True)
+    return [dict(zip(found, row, strict=True)) for row in rows]
+
+
 def _right(told: Any, truth: Any, wrong: bool | None) -> float | None:
     if truth is not None:
         return float(told == truth)
@@ -70,13 +83,13 @@ class Classes(Answers):
     fields: ClassVar[dict[str, Any]] = {"label": str, "probability": float, "probabilities": dict[str, float]}
     confidence: ClassVar[str | None] = "probability"
 
-    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
         worth = -outputs @ np.array(schema.costs) if schema.costs else outputs
         best = worth.argmax(axis=1)
         return {
-            "label": [schema.classes[number] for number in best.tolist()],
-            "probability": outputs[np.arange(len(outputs)), best].tolist(),
-            "probabilities": [dict(zip(schema.classes, row, strict=True)) for row in outputs.tolist()],
+            "label": np.array(schema.classes, dtype=object)[best],
+            "probability": outputs[np.arange(len(outputs)), best],
+            "probabilities": dict(zip(schema.classes, outputs.T, strict=True)),
         }
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
@@ -106,8 +119,8 @@ class Number(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"value": float}
 
-    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
-        return {"value": outputs[:, 0].tolist()}
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
+        return {"value": outputs[:, 0]}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer["value"]]
@@ -127,8 +140,8 @@ class Cluster(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"cluster": int}
 
-    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
-        return {"cluster": outputs.argmax(axis=1).tolist()}
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
+        return {"cluster": outputs.argmax(axis=1)}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [float(number == answer["cluster"]) for number in range(len(schema.classes))]
@@ -155,8 +168,8 @@ class Unusual(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"unusual": bool, "score": float}
 
-    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
-        return {"unusual": (outputs[:, 0] > 0).tolist(), "score": outputs[:, 0].tolist()}
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
+        return {"unusual": outputs[:, 0] > 0, "score": outputs[:, 0]}
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer["score"]]
@@ -180,8 +193,8 @@ class Forecast(Answers):
 
     fields: ClassVar[dict[str, Any]] = {"value": float, "low": float, "high": float}
 
-    def columns(self, schema: Schema, outputs: np.ndarray) -> dict[str, list[Any]]:
-        return dict(zip(self.fields, outputs.T.tolist(), strict=True))
+    def arrays(self, schema: Schema, outputs: np.ndarray) -> dict[str, Answered]:
+        return dict(zip(self.fields, outputs.T, strict=True))
 
     def outputs(self, schema: Schema, answer: Mapping[str, Any]) -> list[float]:
         return [answer[name] for name in self.fields]

@@ -33,6 +33,9 @@ MISSING = "\x00missing"
 TEXTS = ("category", "choice")
 """Types of columns that are text."""
 
+LARGEST = 1e18
+"""A number beyond it is refused: a model that computes in single precision has no answer that is a number."""
+
 SCORE = "prediction"
 """The column of the reference that holds what the model answered, as the number that is watched."""
 
@@ -100,21 +103,25 @@ class Bundle:
         except Exception as error:
             raise ProjectError(f"onnxruntime does not accept the model: {error}") from error
         self._estimator = native.load(estimator) if estimator else None
-        self._numbers = [column.name for column in schema.columns if column.type not in TEXTS]
-        self._categories = [column.name for column in schema.columns if column.type in TEXTS]
+        self.numbers = [column.name for column in schema.columns if column.type not in TEXTS]
+        self.categories = [column.name for column in schema.columns if column.type in TEXTS]
         self._known = {
             column.name: {*column.categories, None} for column in schema.columns if column.type == "category"
         }
 
     def outputs(self, columns: Columns) -> np.ndarray:
         """Rows by classes, or by one number; None and NaN are missing values."""
+        numbers = np.array([columns[name] for name in self.numbers], dtype=np.float64)
+        texts = [[category_text(value) for value in columns[name]] for name in self.categories]
+        return self.of_matrices(numbers.T, np.array(texts, dtype=object).T)
+
+    def of_matrices(self, numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
+        """As `outputs`, for rows by `numbers` (float64, NaN for missing) and rows by `categories` (texts)."""
         feed: dict[str, np.ndarray] = {}
-        if self._numbers:
-            numbers = np.array([columns[name] for name in self._numbers], dtype=np.float64)
-            feed["numbers"] = np.ascontiguousarray(numbers.T)
-        if self._categories:
-            texts = [[category_text(value) for value in columns[name]] for name in self._categories]
-            feed["categories"] = np.ascontiguousarray(np.array(texts, dtype=object).T)
+        if self.numbers:
+            feed["numbers"] = np.ascontiguousarray(numbers)
+        if self.categories:
+            feed["categories"] = np.ascontiguousarray(categories)
         given = np.asarray(self._session.run(["output"], feed)[0])
         return answers.of(self.schema.kind).estimated(self._estimator, given) if self._estimator else given
 

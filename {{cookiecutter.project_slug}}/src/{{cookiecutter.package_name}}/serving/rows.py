@@ -23,14 +23,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, from_json
 from typing_extensions import TypedDict
 
-from ..models.bundle import TEXTS, Column, Columns, Schema, columns_of
+from ..models.bundle import LARGEST, TEXTS, Column, Columns, Schema, columns_of
 from .errors import FieldError, RefusedError, field_errors, not_json
 
 EXACT = 2**53
 """Doubles hold every whole number below this one."""
-
-LARGEST = 1e18
-"""Beyond it a model that computes in single precision has no answer that is a number."""
 
 User = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$", description="Who asks: always answered by the same arm")]
 Row = dict[str, Any]
