@@ -1,9 +1,10 @@
 # Every task of the template. `make` lists them.
 
 PYTHON := .venv/bin/python
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl portable-models data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl bench-serving soak portable-models data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -38,6 +39,12 @@ bench-data: .venv/installed ## Measure the stages on 1, 10 and 30 million rows b
 bench-automl: .venv/installed ## Measure the search of a model beside PyCaret's compare_models (ARGS=20000 rows)
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data
 	@$(PYTHON) tools/bench_automl.py $(ARGS)
+
+bench-serving: .venv/installed ## Measure the API beside MLflow's, PyCaret's and FastAPI, and make batch (needs wrk)
+	@$(PYTHON) tools/bench_serving.py
+
+soak: .venv/installed ## Ask the demo project's API for MINUTES=30 at 80 % of what it can: memory, refusals, the log
+	@$(PYTHON) tools/soak.py $(MINUTES)
 
 portable-models: .venv/installed ## Try every estimator of PyCaret on the demo project and write docs/portable-models.md
 	@$(PYTHON) tools/portable_models.py

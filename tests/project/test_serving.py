@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -24,7 +25,7 @@ from typing import Any
 import pytest
 from demo import serving
 
-from ..conftest import BakedProject
+from ..conftest import TEMPLATE, BakedProject
 from .conftest import free_port
 
 PACKAGE = "late_planes"
@@ -280,6 +281,15 @@ def test_others_than_this_machine_need_a_key(apart: Callable[..., BakedProject],
         with pytest.raises(urllib.error.HTTPError, match="401"):
             post(url, {"rows": [example]})
         assert len(post(url, {"rows": [example]}, key=key)["predictions"]) == 1
+
+
+def test_a_minute_of_mixed_load_is_held_out(apart: Callable[..., BakedProject], deployed: BakedProject) -> None:
+    project = apart()
+    (project.root / "src").symlink_to(deployed.root / "src")
+    soak = [sys.executable, str(TEMPLATE / "tools" / "soak.py"), "1", str(project.root)]
+    done = subprocess.run(soak, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "each in the log once" in done.stdout
 
 
 def answers_by(load: Asking, version: str) -> None:
