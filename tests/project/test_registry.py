@@ -93,7 +93,7 @@ def test_versions_live_on_a_server_over_postgresql(remote: BakedProject, mlflow_
     assert "version 2" in remote.make("deploy")
     remote.make("rollback")
     assert aliases(url) == {"champion": "1", "previous": "2"}
-    assert json.loads(remote.text("deploy/deployment.json"))["version"] == "1"
+    assert json.loads(remote.text("deploy/deployment.json"))["champion"]["version"] == "1"
     assert list(artifacts.rglob("model.onnx"))
     assert not (remote.root / "mlruns").exists()
 
