@@ -286,7 +286,7 @@ def test_two_months_of_production_are_answered_watched_and_learnt_from(deployed:
     assert all(month["retrained"] == "True" for month in months)
     assert "temp" in months[0]["drifted"]
     assert months[1]["version"] == months[0]["version_after"]
-    champion = json.loads(deployed.text("deploy/deployment.json"))["version"]
+    champion = json.loads(deployed.text("deploy/deployment.json"))["champion"]["version"]
     assert last_json(deployed.python(REGISTRY))["aliases"]["champion"] == champion == months[1]["version_after"]
     report = json.loads(deployed.text("results/monitoring/drift.json"))
     assert report["columns"][0]["psi"] > 0.25
