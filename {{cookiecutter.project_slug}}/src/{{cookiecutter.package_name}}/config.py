@@ -327,6 +327,7 @@ class Serving(Section):
     max_seconds: float = Field(gt=0)
     max_explained: int = Field(ge=0)
     warm_explanations: bool
+    log_requests: bool
     min_confidence: float = Field(ge=0, le=1)
     fallback: str | float | None
     rate_limit: str | None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.layout import PACKAGE, Layout
 from {{ cookiecutter.package_name }}.monitoring.store import PredictionLog
-from {{ cookiecutter.package_name }}.serving import auth
+from {{ cookiecutter.package_name }}.serving import auth, logs
 from {{ cookiecutter.package_name }}.serving.live import Live
 from {{ cookiecutter.package_name }}.serving.rows import as_csv
 
@@ -116,6 +117,18 @@ def test_metrics_count_rows_and_missing_inputs(client: FlaskClient, example: Row
     before = value(rows), value(missing)
     client.post("/v1/predict", json={"rows": [example, {**example, "bill_length_mm": None}]})
     assert (value(rows) - before[0], value(missing) - before[1]) == (2, 1)
+
+
+def test_each_request_is_a_line_of_json_without_what_was_sent(
+    client: FlaskClient, example: Row, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure()
+    answer = client.post("/v1/predict", json={"rows": [example]}, headers={"Authorization": "Bearer s3cr3t"})
+    (told,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert told["request_id"] == answer.headers["X-Request-ID"] == answer.get_json()["request_id"]
+    assert (told["event"], told["path"], told["status"]) == ("request", "/v1/predict", 200)
+    assert "s3cr3t" not in str(told)
+    assert str(example["species"]) not in str(told)
 
 
 def labels(body: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from . import (
     inference,
     invocations,
     limits,
+    logs,
     metrics,
     model,
     openapi,
@@ -56,6 +57,8 @@ def create_app(serving: Serving, service: Service | None, title: str, keys: auth
     metrics.register(app)
     auth.register(app, keys)
     limits.register(app, serving)
+    if serving.log_requests:
+        logs.register(app)
     app.after_request(_leaving)
     app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.register_blueprint(health.blueprint(service))

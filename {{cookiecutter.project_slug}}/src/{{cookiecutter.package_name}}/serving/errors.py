@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -89,5 +89,5 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    logs.log.exception("the request failed", exc_info=error)
+    logs.log.exception("the request failed", request_id=g.request_id, exc_info=error)
     return problem(500, "The request failed inside the API; its log has the reason.")

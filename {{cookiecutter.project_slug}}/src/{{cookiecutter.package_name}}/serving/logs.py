@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from typing import Any
 
 import structlog
+from flask import Flask, Response, g, request
 from pydantic_core import to_json
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -34,6 +36,23 @@ def configure() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def register(app: Flask) -> None:
+    """A line for each request; what was sent, and by which key, is nothing for a log."""
+
+    @app.after_request
+    def answered(response: Response) -> Response:
+        log.info(
+            "request",
+            request_id=g.request_id,
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round(1000 * (time.perf_counter() - g.began), 2),
+            client=g.get("client"),
+        )
+        return response
 
 
 def _as_json(entry: dict[str, Any], **_: Any) -> str:
