@@ -18,3 +18,10 @@ def test_importing_every_module_writes_nothing_and_loads_nothing_heavy(tmp_path:
     done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_runtime_of_the_models_tells_nobody_what_is_done_with_it(tmp_path: Path) -> None:
+    """It would keep a number for this machine, and send what it sees, if it was not silenced before it is imported."""
+    code = "import {{ cookiecutter.package_name }}, onnxruntime"
+    subprocess.run([sys.executable, "-c", code], env={"HOME": str(tmp_path), "PATH": ""}, check=True)
+    assert list(tmp_path.iterdir()) == []

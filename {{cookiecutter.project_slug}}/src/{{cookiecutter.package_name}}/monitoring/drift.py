@@ -5,7 +5,6 @@ numpy decides, Evidently (imported late, it takes seconds) draws the report that
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -103,7 +102,6 @@ def population_stability_index(reference: pd.Series, current: pd.Series) -> floa
 
 def write_page(logged: pd.DataFrame, reference: pd.DataFrame, threshold: float, page: Path) -> None:
     """Evidently's drift report, by the same index and threshold as the verdict."""
-    os.environ.setdefault("ITERATIVE_DO_NOT_TRACK", "1")
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
