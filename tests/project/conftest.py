@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bake import BUILD, ENVIRONMENT
@@ -131,3 +135,35 @@ def chromium() -> str:
             pytest.fail("chromium is missing: apt-get install chromium")
         pytest.skip("chromium is not installed (apt-get install chromium)")
     return path
+
+
+@pytest.fixture
+def apart(deployed: BakedProject, tmp_path: Path) -> Callable[..., BakedProject]:
+    """A copy of what serves, with other settings in its params.yaml, and a prediction log of its own."""
+
+    def copied(**values: str) -> BakedProject:
+        shutil.copytree(deployed.root / "deploy", tmp_path / "deploy", dirs_exist_ok=True)
+        shutil.copy(deployed.root / "Makefile", tmp_path)
+        if not (tmp_path / ".venv").is_symlink():
+            (tmp_path / ".venv").symlink_to(deployed.root / ".venv")
+        text = deployed.text("params.yaml")
+        for name, value in values.items():
+            text, found = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {value}", text)
+            assert found == 1
+        (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+        return BakedProject(tmp_path)
+
+    return copied
+
+
+@pytest.fixture
+def example(deployed: BakedProject) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(deployed.text("deploy/bundles/1/schema.json"))["example"]
+    return found
+
+
+def post(url: str, body: Any, path: str = "/v1/predict", key: str | None = None) -> Any:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    request = urllib.request.Request(url + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)

@@ -26,7 +26,7 @@ import pytest
 from demo import serving
 
 from ..conftest import TEMPLATE, BakedProject
-from .conftest import free_port
+from .conftest import free_port, post
 
 PACKAGE = "late_planes"
 SCHEMATHESIS = """
@@ -113,31 +113,6 @@ def asking(url: str, example: dict[str, Any], clients: int = 4) -> Iterator[Aski
         load.stopped = True
         for thread in threads:
             thread.join()
-
-
-@pytest.fixture
-def apart(deployed: BakedProject, tmp_path: Path) -> Callable[..., BakedProject]:
-    """A copy of what serves, with other settings in its params.yaml, and a prediction log of its own."""
-
-    def copied(**values: str) -> BakedProject:
-        shutil.copytree(deployed.root / "deploy", tmp_path / "deploy", dirs_exist_ok=True)
-        shutil.copy(deployed.root / "Makefile", tmp_path)
-        if not (tmp_path / ".venv").is_symlink():
-            (tmp_path / ".venv").symlink_to(deployed.root / ".venv")
-        text = deployed.text("params.yaml")
-        for name, value in values.items():
-            text, found = re.subn(rf"(?m)^  {name}: .*$", f"  {name}: {value}", text)
-            assert found == 1
-        (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-        return BakedProject(tmp_path)
-
-    return copied
-
-
-@pytest.fixture
-def example(deployed: BakedProject) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(deployed.text("deploy/bundles/1/schema.json"))["example"]
-    return found
 
 
 def logged(project: BakedProject) -> list[str]:
@@ -297,13 +272,6 @@ def answers_by(load: Asking, version: str) -> None:
     count = len(load.answered)
     until(lambda: len(load.answered) > count + 50)
     assert {answer["model_version"] for answer in load.answered[count + 8 :]} == {version}
-
-
-def post(url: str, body: Any, path: str = "/v1/predict", key: str | None = None) -> Any:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    request = urllib.request.Request(url + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
 
 
 def until(true: Callable[[], bool], seconds: float = 30) -> None:
