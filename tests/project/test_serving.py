@@ -256,6 +256,8 @@ def test_others_than_this_machine_need_a_key(apart: Callable[..., BakedProject],
         with pytest.raises(urllib.error.HTTPError, match="401"):
             post(url, {"rows": [example]})
         assert len(post(url, {"rows": [example]}, key=key)["predictions"]) == 1
+        told = project.run("env", f"API_KEY={key}", *command, "predict", "--url", url)
+        assert json.loads(told)["model_version"] == "1"
 
 
 def test_a_minute_of_mixed_load_is_held_out(apart: Callable[..., BakedProject], deployed: BakedProject) -> None:

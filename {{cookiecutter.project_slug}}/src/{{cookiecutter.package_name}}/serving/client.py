@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -32,9 +33,10 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """POST `rows` to /v1/predict. Raises ProjectError with what the API said."""
-    body = json.dumps({"rows": rows}).encode()
-    request = urllib.request.Request(f"{url}/v1/predict", body, {"Content-Type": "application/json"})
+    """POST `rows` to /v1/predict, with the key in $API_KEY if there is one. Raises ProjectError with what the API said."""
+    body, key = json.dumps({"rows": rows}).encode(), os.environ.get("API_KEY")
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    request = urllib.request.Request(f"{url}/v1/predict", body, headers)
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             answer: dict[str, Any] = json.load(response)
