@@ -33,7 +33,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """POST `rows` to /v1/predict, with the key in $API_KEY if there is one. Raises ProjectError with what the API said."""
+    """POST `rows` to /v1/predict, with the key in $API_KEY, if any. Raises ProjectError with what the API said."""
     body, key = json.dumps({"rows": rows}).encode(), os.environ.get("API_KEY")
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     request = urllib.request.Request(f"{url}/v1/predict", body, headers)
