@@ -275,11 +275,11 @@ class Engine(Section):
     `kind` is what `make batch` runs on; `address` that of a cluster, null for one of `processes` on this machine.
     """
 
-    kind: Literal["local", "dask", "spark"]
+    kind: Literal["local", "dask", "spark"] = "local"
     memory: str
     threads: int | None = Field(ge=1)
-    processes: int = Field(ge=1)
-    address: str | None
+    processes: int = Field(default=1, ge=1)
+    address: str | None = None
 
 
 Models = Annotated[tuple[str, ...], Field(min_length=1)]
