@@ -120,8 +120,9 @@ def test_metrics_count_rows_and_missing_inputs(client: FlaskClient, example: Row
 
 
 def test_each_request_is_a_line_of_json_without_what_was_sent(
-    client: FlaskClient, example: Row, capsys: pytest.CaptureFixture[str]
+    deployed: Layout, example: Row, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    client = changed(deployed, log_requests=True).app.test_client()
     logs.configure()
     answer = client.post("/v1/predict", json={"rows": [example]}, headers={"Authorization": "Bearer s3cr3t"})
     (told,) = map(json.loads, capsys.readouterr().err.splitlines())
