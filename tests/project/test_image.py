@@ -48,7 +48,7 @@ class Buildah:
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"
         finally:
-            subprocess.run(["pkill", "-TERM", "-f", " ".join(serve[1:])], check=False)
+            subprocess.run(["pkill", "-TERM", "-f", " ".join(serve[2:])], check=False)
             process.wait(60)
 
 
