@@ -137,12 +137,18 @@ def chromium() -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def version_1(deployed: BakedProject, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was deployed first, whatever other tests deploy later."""
+    return shutil.copytree(deployed.root / "deploy", tmp_path_factory.mktemp("version_1") / "deploy")
+
+
 @pytest.fixture
-def apart(deployed: BakedProject, tmp_path: Path) -> Callable[..., BakedProject]:
-    """A copy of what serves, with other settings in its params.yaml, and a prediction log of its own."""
+def apart(deployed: BakedProject, version_1: Path, tmp_path: Path) -> Callable[..., BakedProject]:
+    """A copy of what was deployed first, with other settings in its params.yaml, and a prediction log of its own."""
 
     def copied(**values: str) -> BakedProject:
-        shutil.copytree(deployed.root / "deploy", tmp_path / "deploy", dirs_exist_ok=True)
+        shutil.copytree(version_1, tmp_path / "deploy", dirs_exist_ok=True)
         shutil.copy(deployed.root / "Makefile", tmp_path)
         if not (tmp_path / ".venv").is_symlink():
             (tmp_path / ".venv").symlink_to(deployed.root / ".venv")

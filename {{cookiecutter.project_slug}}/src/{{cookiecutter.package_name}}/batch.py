@@ -73,11 +73,11 @@ def run(config: Config, layout: Layout, source: Path, target: Path | None = None
     engine = config.engine.model_copy(update={"kind": kind}) if kind else config.engine
     current = deployment.required(layout).champion
     model = (layout.deploy / current.bundle).resolve()
-    bundle.verify(model)
     folder = (target or layout.root / "data" / "batch" / source.stem).resolve()
     began = datetime.now(timezone.utc)
     with governance.recorded("batch", layout) as record:
-        tasks = _tasks(source, folder, config, layout)
+        needed = [column.name for column in _loaded(str(model)).schema.columns]
+        tasks = _tasks(source, folder, needed, config, layout)
         score = partial(scored, model=str(model), target=str(folder), threads=engines.threads(engine))
         found = []
         with progress("batch", sum(task.rows for task in tasks)) as bar:
@@ -85,7 +85,7 @@ def run(config: Config, layout: Layout, source: Path, target: Path | None = None
                 found.append(one)
                 bar.update(one.task.rows)
         found.sort(key=lambda one: one.task.name)
-        _clear(folder, {one.task.name for one in found})
+        _clear(folder, {one.task.name for one in found}, {one.task.name for one in found if one.rejected})
         rows, rejected = sum(one.rows for one in found), sum(one.rejected for one in found)
         record.table(folder.name, rows_in=rows + rejected, rows_out=rows, quarantined=rejected)
         reasons: Counter[str] = Counter()
@@ -124,7 +124,6 @@ def scored(task: Task, *, model: str, target: str, threads: int) -> Scored:
     loaded = _loaded(model)
     with duckdb.connect(config={"threads": "1"}) as connection, replacing(path) as temporary:
         connection.execute("set enable_progress_bar = false")
-        rejected, reasons = _rejected(connection, task, loaded, path.parent / REJECTED / task.name)
         writer: pq.ParquetWriter | None = None
         rows = 0
         for answered in _answered(connection, task, loaded, threads):
@@ -132,6 +131,8 @@ def scored(task: Task, *, model: str, target: str, threads: int) -> Scored:
             writer.write_batch(answered)
             rows += len(answered)
         writer = writer or pq.ParquetWriter(temporary, pa.schema([(FILE, pa.string()), (ROW, pa.int64())]))
+        rejected = task.rows - rows
+        reasons = _rejected(connection, task, loaded, path.parent / REJECTED / task.name) if rejected else {}
         found = {"rows": rows, "rejected": rejected, "reasons": reasons}
         writer.add_key_value_metadata({SCORED: json.dumps({**identity, **found})})
         writer.close()
@@ -181,23 +182,16 @@ def _prepared(connection: duckdb.DuckDBPyConnection, task: Task, loaded: Bundle)
             )
 
 
-def _rejected(
-    connection: duckdb.DuckDBPyConnection, task: Task, loaded: Bundle, path: Path
-) -> tuple[int, dict[str, int]]:
-    """Write the rows that cannot be answered, with the reasons; how many they are, and how many for each reason."""
+def _rejected(connection: duckdb.DuckDBPyConnection, task: Task, loaded: Bundle, path: Path) -> dict[str, int]:
+    """Write the rows that cannot be answered, with the reasons; how many there are for each."""
     known = _columns(connection, task)
-    with _part(connection, task, [column.name for column in loaded.schema.columns]):
-        rows = warehouse.one(connection, f"select count(*) from part where {_bad(loaded, known)}")
-    if not rows:
-        path.unlink(missing_ok=True)
-        return 0, {}
     told = [f"case when {wrong} then {text(why)} end" for wrong, why in _rules(loaded, known)]
     reasons = f"list_filter([{', '.join(told)}], lambda why: why is not null) as {REASONS}"
     with _part(connection, task, list(known)), replacing(path) as temporary:
         query = f"select {text(task.source)} as {FILE}, *, {reasons} from part where {_bad(loaded, known)}"
         warehouse.copy(connection, query, temporary)
     counted = f"select why, count(*) from (select unnest({REASONS}) as why from {warehouse.parquet(path)}) group by why"
-    return rows, dict(connection.execute(f"{counted} order by count(*) desc, why").fetchall())
+    return dict(connection.execute(f"{counted} order by count(*) desc, why").fetchall())
 
 
 def _rules(loaded: Bundle, known: dict[str, str]) -> list[tuple[str, str]]:
@@ -291,10 +285,9 @@ def _known(path: Path, identity: dict[str, Any]) -> Any:
     return said if all(said.get(name) == value for name, value in identity.items()) else None
 
 
-def _tasks(source: Path, folder: Path, config: Config, layout: Layout) -> list[Task]:
+def _tasks(source: Path, folder: Path, needed: Sequence[str], config: Config, layout: Layout) -> list[Task]:
     """The parts of every input file, which is turned into Parquet first where it is CSV."""
     tasks: list[Task] = []
-    schema = bundle.load(layout.deploy / deployment.required(layout).champion.bundle).schema
     for number, file in enumerate(_files(source)):
         sha256 = governance.content_hash(file)
         parquet = file.resolve() if file.suffix == ".parquet" else _converted(file, sha256, folder, config, layout)
@@ -302,16 +295,16 @@ def _tasks(source: Path, folder: Path, config: Config, layout: Layout) -> list[T
             about = pq.ParquetFile(parquet)
         except (pa.ArrowInvalid, OSError) as error:
             raise ProjectError(f"{file} cannot be read as Parquet: {error}") from error
-        _check(file, about.schema_arrow.names, [column.name for column in schema.columns])
+        _check(file, about.schema_arrow.names, needed)
         sizes = [about.metadata.row_group(group).num_rows for group in range(about.num_row_groups)]
-        first, groups, part = 0, list[int](), 0
-        for group in range(len(sizes)):
+        first, count, groups, part = 0, 0, list[int](), 0
+        for group, rows in enumerate(sizes):
             groups.append(group)
-            count = sum(sizes[one] for one in groups)
+            count += rows
             if count >= PART or group == len(sizes) - 1:
                 name = f"part-{number:05}-{part:05}.parquet"
                 tasks.append(Task(str(file), sha256, str(parquet), tuple(groups), first, count, name))
-                first, groups, part = first + count, [], part + 1
+                first, count, groups, part = first + count, 0, [], part + 1
     return tasks
 
 
@@ -343,11 +336,12 @@ def _check(file: Path, names: Sequence[str], needed: Sequence[str]) -> None:
         raise ProjectError(f"{file} lacks columns of the model: {', '.join(told)}.")
 
 
-def _clear(folder: Path, made: set[str]) -> None:
-    """Remove the parts of an earlier, larger input, and what CSV files were turned into."""
-    for path in [*folder.glob("part-*.parquet"), *(folder / REJECTED).glob("part-*.parquet")]:
-        if path.name not in made:
-            path.unlink()
+def _clear(folder: Path, made: set[str], rejected: set[str]) -> None:
+    """Remove what an earlier run has left of another input, and what CSV files were turned into."""
+    for where, names in ((folder, made), (folder / REJECTED, rejected)):
+        for path in where.glob("part-*.parquet"):
+            if path.name not in names:
+                path.unlink()
     for path in (folder / INPUT).glob("*.parquet"):
         path.unlink()
     if (folder / INPUT).is_dir():

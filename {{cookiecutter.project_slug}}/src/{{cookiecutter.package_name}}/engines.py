@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from .config import Engine
@@ -41,21 +41,16 @@ def threads(engine: Engine) -> int:
 
 
 def _local(engine: Engine, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-    with ThreadPoolExecutor(1) as one:  # each task has threads of its own
-        yield from one.map(function, tasks)
+    yield from map(function, tasks)  # each task has threads of its own
 
 
 def _dask(engine: Engine, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
     from distributed import Client, LocalCluster, as_completed
 
-    if engine.address:
-        with Client(engine.address) as client:
-            yield from (future.result() for future in as_completed(client.map(function, tasks, pure=False)))
-        return
-    with (
-        LocalCluster(n_workers=engine.processes, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    cluster: Any = nullcontext(engine.address)
+    if not engine.address:
+        cluster = LocalCluster(n_workers=engine.processes, threads_per_worker=1, dashboard_address=None)
+    with cluster as where, Client(where) as client:
         yield from (future.result() for future in as_completed(client.map(function, tasks, pure=False)))
 
 

@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import secrets
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Literal
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -17,7 +17,6 @@ from ..layout import Layout, replacing
 from . import errors
 
 Role = Literal["predict", "feedback", "operate"]
-ROLES: tuple[Role, ...] = get_args(Role)
 
 NEEDED: Mapping[str, Role | None] = {
     "feedback.feedback": "feedback",

@@ -49,12 +49,6 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def invalid_request(error: ValidationError) -> Response:
-    """What pydantic found in the query or in a body."""
-    errors = field_errors(error)
-    return problem(422, f"{len(errors)} value(s) of the request are wrong.", errors)
-
-
 def not_json(what: str) -> RefusedError:
     return RefusedError(400, f"The body is not JSON: {what}. Send an object with Content-Type: application/json.")
 

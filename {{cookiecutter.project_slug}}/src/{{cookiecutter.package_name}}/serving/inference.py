@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from flask import Blueprint, request
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, Field, create_model
 
 from ..layout import PACKAGE
-from ..models.bundle import Columns
 from .errors import RefusedError
 from .openapi import JSON, Operation, documented
-from .rows import Parser, content_type, parsed, refusal
+from .rows import Parser, content_type, parsed
 from .service import Service
 
 TAG = "open inference protocol"
@@ -40,7 +39,6 @@ class Inference(BaseModel):
 def blueprint(service: Service, parser: Parser) -> Blueprint:
     api = Blueprint("v2", __name__, url_prefix="/v2")
     columns = service.schema.columns
-    table: TypeAdapter[Columns] = TypeAdapter(parser.table_type)
     example = {
         "inputs": [
             {
@@ -136,11 +134,7 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         known(name, version)
         content_type(JSON, "", "application/octet-stream")  # clients of Triton name no type
         given: Inference = parsed(Inference, request.get_data(cache=False))
-        try:
-            columns = table.validate_python({one.name: _values(one) for one in given.inputs})
-        except ValidationError as error:
-            raise refusal(error) from error
-        asked = parser.table(columns)
+        asked = parser.columns({one.name: _values(one) for one in given.inputs})
         answer = service.predict(asked.columns)
         outputs = {"prediction_id": answer.prediction_ids, **answer.fields}
         return {

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ..models.bundle import Columns
 from .errors import RefusedError
 from .openapi import CSV, JSON, Operation, documented, given
 from .predict import answered
-from .rows import Asked, Parser, as_csv, content_type, parsed, refusal, whole
+from .rows import Asked, Parser, as_csv, content_type, parsed, whole
 from .service import Service
 
 FORMS = ("dataframe_split", "dataframe_records", "inputs", "instances")
@@ -39,7 +38,6 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
         __config__=ConfigDict(json_schema_extra=given("oneOf", *FORMS)),
         **fields,
     )
-    table: TypeAdapter[Columns] = TypeAdapter(parser.table_type)
 
     @api.post("/invocations")
     @documented(
@@ -64,10 +62,7 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
             raise RefusedError(422, f"The body must hold one of {', '.join(FORMS)}.")
         (form,) = forms
         if isinstance(form, Split):
-            try:
-                return parser.table(table.validate_python(_columns(form)))
-            except ValidationError as error:
-                raise refusal(error) from error
+            return parser.columns(_columns(form))
         return parser.table(form) if isinstance(form, dict) else whole(form)
 
     @api.get("/ping")

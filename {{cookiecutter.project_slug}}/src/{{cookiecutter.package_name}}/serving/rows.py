@@ -55,6 +55,7 @@ class Parser:
         self._row = _row_type(schema)
         self._one: TypeAdapter[Row] = TypeAdapter(self._row)
         self.table_type = _table_type(schema)
+        self._table: TypeAdapter[Columns] = TypeAdapter(self.table_type)
         self.rows_type = Annotated[
             _list_of(_row_type(schema, extra="ignore")), Field(min_length=1, max_length=max_rows)
         ]
@@ -70,6 +71,13 @@ class Parser:
             given = from_json(body)
             return self._salvaged(given["rows"], given.get("user"), given.get("reasons", 0))
         return whole(asked.rows, asked.user, asked.reasons)
+
+    def columns(self, given: Any) -> Asked:
+        """A list of values for each column; other columns than the model's are passed over."""
+        try:
+            return self.table(self._table.validate_python(given))
+        except ValidationError as error:
+            raise refusal(error) from error
 
     def table(self, columns: Columns) -> Asked:
         """Columns that are right each for itself (`table_type`)."""

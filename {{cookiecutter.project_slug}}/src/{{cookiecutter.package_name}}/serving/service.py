@@ -6,7 +6,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -176,9 +176,7 @@ class Service:
         brought = [brings for _, brings in sorted(drafted)]
         rank = {row: place for place, (row, _) in enumerate(drafted, start=1)}
         shown = [not one for one in brought], brought
-        self.log.append(
-            *(Answered(**{**vars(one), "shown": seen}) for one, seen in zip((first, second), shown, strict=True))
-        )
+        self.log.append(*(replace(one, shown=seen) for one, seen in zip((first, second), shown, strict=True)))
         told = [self._told(one) for one in (first, second)]
         pick = [told[brings] for brings in brought]
         fields: dict[str, list[Any]] = {
