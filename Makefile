@@ -17,8 +17,8 @@ demo: .venv/installed ## From nothing to a served prediction: bake the demo proj
 bake: .venv/installed ## Render the demo project into build/; keeps its environment and data
 	@$(PYTHON) tools/bake.py $(ARGS)
 
-test: .venv/installed ## Run all tests, also those that run a rendered project
-	@$(PYTHON) -m pytest
+test: .venv/installed ## Run all tests, also those that run a rendered project, in two processes
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup
 
 test-fast: .venv/installed ## Run the tests that only render
 	@$(PYTHON) -m pytest -m "not project"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "tools"))
@@ -58,11 +59,11 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("world")
     settings = folder / "cookiecutter.yaml"
     settings.write_text(f"replay_dir: {folder.as_posix()}\ncookiecutters_dir: {folder.as_posix()}\n", encoding="utf-8")
-    identity = folder / "gitconfig"
-    identity.write_text("[user]\n\tname = Ada Lovelace\n\temail = ada@example.com\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COOKIECUTTER_CONFIG", str(settings))
-        patch.setenv("GIT_CONFIG_GLOBAL", str(identity))
+        for who in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{who}_NAME", "Ada Lovelace")
+            patch.setenv(f"GIT_{who}_EMAIL", "ada@example.com")
         patch.setenv("PYTEST_DEBUG_TEMPROOT", str(folder))
         yield
 
@@ -82,15 +83,21 @@ def make_own(folder: Path, **answers: str) -> BakedProject:
 
 
 @pytest.fixture(scope="session")
-def installed() -> BakedProject:
-    """A project with answers of its own and `make setup` done, in the environment that all projects share.
+def installed(testrun_uid: str) -> BakedProject:
+    """A project with answers of its own and `make setup` done, in the environment that all projects share; made once,
+    by whichever process of pytest-xdist comes first.
 
     It stays where it is: the commands of the environment name the project that they were installed for.
     """
     folder = BUILD / "installed"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    project = BakedProject(bake(folder, project_name="Late Planes"))
-    share_environment(project.root)
-    project.make("setup", "ARGS=--with postgres,s3,dask,spark")
-    return project
+    BUILD.mkdir(exist_ok=True)
+    with FileLock(BUILD / "installed.lock"):
+        made = folder / "run"
+        if not made.is_file() or made.read_text(encoding="utf-8") != testrun_uid:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            project = BakedProject(bake(folder, project_name="Late Planes"))
+            share_environment(project.root)
+            project.make("setup", "ARGS=--with postgres,s3,dask,spark,redis")
+            made.write_text(testrun_uid, encoding="utf-8")
+    return BakedProject(folder / "late-planes")

@@ -19,17 +19,27 @@ from typing import Any
 import pytest
 from bake import BUILD, ENVIRONMENT
 from demo import serving
+from filelock import FileLock
 
 from ..conftest import BakedProject
+
+OWN = ("test_own", "test_registry", "test_tasks")
+"""Tests that only need the environment of the shared project, and take as long as the others together."""
 
 TOOLS = Path(__file__).parent / "servers_and_tables.txt"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder runs a project, and is left out by `make test-fast`."""
+    """Everything in this folder runs a project, and is left out by `make test-fast`.
+
+    The tests of one group run one after the other, beside the other group: they share a project, or make some of their
+    own.
+    """
     for item in items:
         if "tests/project/" in item.path.as_posix():
             item.add_marker(pytest.mark.project)
+            item.add_marker(pytest.mark.xdist_group("own" if item.path.stem in OWN else "shared"))
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +72,13 @@ def tools(installed: BakedProject) -> Path:
     """An environment with the locked servers and tables that the tests need; returns its Python."""
     python: Path = BUILD / "servers-and-tables" / "bin" / "python"
     stamp = BUILD / "servers-and-tables" / TOOLS.name
-    if not stamp.exists() or stamp.read_bytes() != TOOLS.read_bytes():
-        make = [str(ENVIRONMENT / "bin" / "python"), "-m", "venv", "--clear", str(BUILD / "servers-and-tables")]
-        subprocess.run(make, check=True)
-        install = [str(python), "-m", "pip", "install", "-qq", "--no-deps", "--requirement", str(TOOLS)]
-        subprocess.run(install, check=True)
-        shutil.copy(TOOLS, stamp)
+    with FileLock(BUILD / "servers-and-tables.lock"):
+        if not stamp.exists() or stamp.read_bytes() != TOOLS.read_bytes():
+            make = [str(ENVIRONMENT / "bin" / "python"), "-m", "venv", "--clear", str(BUILD / "servers-and-tables")]
+            subprocess.run(make, check=True)
+            install = [str(python), "-m", "pip", "install", "-qq", "--no-deps", "--requirement", str(TOOLS)]
+            subprocess.run(install, check=True)
+            shutil.copy(TOOLS, stamp)
     return python
 
 

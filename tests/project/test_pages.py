@@ -91,6 +91,8 @@ def test_a_table_is_answered_shown_and_downloaded(page: Page, tmp_path: Path, de
         page.get_by_role("link", name="Download").click()
     rows = list(csv.DictReader(downloading.value.path().read_text(encoding="utf-8").splitlines()))
     assert [row["label"] in ("late", "on_time") for row in rows] == [True, False, True]
+    assert [row["temp"] for row in rows] == [str(example["temp"]), "warm", ""]
+    assert [row["note"] for row in rows] == ["'=1+1", "", ""]
 
 
 def test_the_model_card_is_a_page(page: Page) -> None:

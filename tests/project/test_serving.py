@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,7 @@ import pytest
 from demo import serving
 
 from ..conftest import TEMPLATE, BakedProject
-from .conftest import free_port, post
+from .conftest import free_port, post, required
 
 PACKAGE = "late_planes"
 SCHEMATHESIS = """
@@ -200,16 +202,43 @@ def test_who_has_been_let_in_is_answered_before_the_server_ends(
     assert set(logged(project)) == {one["predictions"][0]["prediction_id"] for one in load.answered}
 
 
-def test_slow_clients_and_idle_ones_hold_up_nobody(api: str, example: dict[str, Any]) -> None:
+def test_ten_thousand_slow_and_idle_clients_hold_up_nobody(api: str, example: dict[str, Any]) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     host, port = api.removeprefix("http://").split(":")
     head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     with contextlib.ExitStack() as open_ones:
-        for number in range(600):
+        for number in range(min(10_000, most - 500)):
             one = open_ones.enter_context(socket.create_connection((host, int(port))))
             one.sendall(b"" if number % 3 == 0 else head if number % 3 == 1 else head + b"Content-Length: 900\r\n\r\n{")
         began = time.monotonic()
         assert len(post(api, {"rows": [example]})["predictions"]) == 1
         assert time.monotonic() - began < 1
+
+
+def test_all_workers_count_requests_in_redis_and_each_alone_while_it_is_away(
+    apart: Callable[..., BakedProject], example: dict[str, Any]
+) -> None:
+    def statuses(count: int) -> Counter[int]:
+        found: Counter[int] = Counter()
+        for _ in range(count):
+            try:
+                post(url, {"rows": [example]})
+                found[200] += 1
+            except urllib.error.HTTPError as error:
+                found[error.code] += 1
+        return found
+
+    port = str(free_port())
+    project = apart(workers="2", rate_limit="5/hour", rate_limit_storage=f"redis://127.0.0.1:{port}")
+    server = [required("redis-server", "redis-server"), "--port", port, "--save", "", "--dir", str(project.root)]
+    with subprocess.Popen(server, stdout=subprocess.DEVNULL) as redis, serving(project.root) as url:
+        assert statuses(20) == {200: 5, 429: 15}
+        redis.terminate()
+        redis.wait(30)
+        found = statuses(40)
+        assert set(found) == {200, 429}
+        assert found[200] <= 10
 
 
 def test_metrics_are_of_all_workers(apart: Callable[..., BakedProject], example: dict[str, Any]) -> None:

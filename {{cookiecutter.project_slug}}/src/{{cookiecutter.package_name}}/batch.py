@@ -29,11 +29,14 @@ from .models.bundle import CHECKSUMS, LARGEST, MISSING, TEXTS, Bundle, Column
 from .progress import progress
 from .warehouse import quoted, text
 
-PART, AT_ONCE = 250_000, 65_536
+PART, AT_ONCE = 250_000, 16_384
 """Rows of one part of the output, which is what is not done again, and rows that the model gets at a time."""
 
 MANIFEST, REJECTED, INPUT, SCORED = "manifest.json", "rejected", ".input", b"scored"
 ROW, FILE, REASONS = "_row", "_file", "_reasons"
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+FRACTIONS = ("FLOAT", "DOUBLE")
+"""Types of DuckDB that hold numbers, without and with NaN: of those there is less to be checked."""
 
 Prepared: TypeAlias = "tuple[pa.RecordBatch, np.ndarray, np.ndarray]"
 
@@ -78,7 +81,7 @@ def run(config: Config, layout: Layout, source: Path, target: Path | None = None
     with governance.recorded("batch", layout) as record:
         needed = [column.name for column in _loaded(str(model)).schema.columns]
         tasks = _tasks(source, folder, needed, config, layout)
-        score = partial(scored, model=str(model), target=str(folder), threads=engines.threads(engine))
+        score = partial(scored, model=str(model), target=str(folder))
         found = []
         with progress("batch", sum(task.rows for task in tasks)) as bar:
             for one in engines.each(engine, score, tasks):
@@ -114,7 +117,7 @@ def run(config: Config, layout: Layout, source: Path, target: Path | None = None
     return folder / MANIFEST
 
 
-def scored(task: Task, *, model: str, target: str, threads: int) -> Scored:
+def scored(task: Task, *, model: str, target: str) -> Scored:
     """One part: its answers below `target`, the rows that cannot be answered in the folder `rejected` there."""
     identity = {"model": governance.content_hash(Path(model) / CHECKSUMS), "input": task.sha256, "first": task.first}
     path = Path(target) / task.name
@@ -126,7 +129,7 @@ def scored(task: Task, *, model: str, target: str, threads: int) -> Scored:
         connection.execute("set enable_progress_bar = false")
         writer: pq.ParquetWriter | None = None
         rows = 0
-        for answered in _answered(connection, task, loaded, threads):
+        for answered in _answered(connection, task, loaded):
             writer = writer or pq.ParquetWriter(temporary, answered.schema)
             writer.write_batch(answered)
             rows += len(answered)
@@ -139,10 +142,8 @@ def scored(task: Task, *, model: str, target: str, threads: int) -> Scored:
     return Scored(task, rows, rejected, reasons)
 
 
-def _answered(
-    connection: duckdb.DuckDBPyConnection, task: Task, loaded: Bundle, threads: int
-) -> Iterator[pa.RecordBatch]:
-    """What is written of the good rows, in their order; the model computes in `threads` threads."""
+def _answered(connection: duckdb.DuckDBPyConnection, task: Task, loaded: Bundle) -> Iterator[pa.RecordBatch]:
+    """What is written of the good rows, in their order; the model computes while the next ones are read."""
     kind = answers.of(loaded.schema.kind)
     waiting: deque[tuple[pa.RecordBatch, Future[np.ndarray]]] = deque()
 
@@ -151,10 +152,10 @@ def _answered(
         arrays = {name: _arrow(values) for name, values in kind.arrays(loaded.schema, outputs.result()).items()}
         return pa.RecordBatch.from_pydict({**dict(zip(kept.schema.names, kept.columns, strict=True)), **arrays})
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(1) as pool:
         for kept, numbers, categories in _prepared(connection, task, loaded):
             waiting.append((kept, pool.submit(loaded.of_matrices, numbers, categories)))
-            if len(waiting) > threads:
+            if len(waiting) > 1:
                 yield told()
         while waiting:
             yield told()
@@ -198,17 +199,19 @@ def _rules(loaded: Bundle, known: dict[str, str]) -> list[tuple[str, str]]:
     """Conditions in SQL by which a row is rejected, and what is then said: those of the API."""
     rules = []
     for column in loaded.schema.columns:
-        name, value = quoted(column.name), _value(column, known[column.name])
+        kind = known[column.name]
+        name, value = quoted(column.name), _value(column, kind)
         if column.type == "choice":
             chosen = warehouse.among(value, column.categories)
             rules.append((f"{name} is null or not {chosen}", f"{column.name}: no choice"))
         elif column.type == "boolean":
             rules.append((f"{name} is not null and {value} is null", f"{column.name}: neither true nor false"))
         elif column.type not in TEXTS:
-            unread = f"{name} is not null and {value} is null and lower({name}::varchar) <> 'nan'"
-            rules.append((unread, f"{column.name}: no number"))
+            if kind not in (*WHOLE, *FRACTIONS):
+                unread = f"{name} is not null and {value} is null and lower({name}::varchar) <> 'nan'"
+                rules.append((unread, f"{column.name}: no number"))
             rules.append((f"abs({value}) > {LARGEST}", f"{column.name}: too large"))
-            if column.type == "integer":
+            if column.type == "integer" and kind not in WHOLE:
                 rules.append((f"{value} <> trunc({value})", f"{column.name}: no whole number"))
     return rules
 
@@ -224,7 +227,9 @@ def _value(column: Column, kind: str) -> str:
         return f"try_cast({name} as boolean)::double"
     if column.type in TEXTS:
         whole = f"case when {name} = trunc({name}) then {name}::bigint::varchar else {name}::varchar end"
-        return whole if kind in ("DOUBLE", "FLOAT") else f"{name}::varchar"
+        return whole if kind in FRACTIONS else f"{name}::varchar"
+    if kind in WHOLE:
+        return f"{name}::double"
     number = f"try_cast({name} as double)"
     return f"case when isnan({number}) then null else {number} end"
 

@@ -1,10 +1,11 @@
-"""One function over many tasks: in this process, on Dask or on Spark."""
+"""One function over many tasks: in threads of this process, on Dask or on Spark."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -33,15 +34,9 @@ def each(engine: Engine, function: Callable[[Task], Result], tasks: Sequence[Tas
         raise ProjectError(f"engine={engine.kind} needs {error.name}: poetry install --with {engine.kind}.") from error
 
 
-def threads(engine: Engine) -> int:
-    """Threads that a task of the engine may use."""
-    if engine.threads:
-        return engine.threads
-    return max(1, (os.cpu_count() or 1) // (1 if engine.kind == "local" else engine.processes))
-
-
 def _local(engine: Engine, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-    yield from map(function, tasks)  # each task has threads of its own
+    with ThreadPoolExecutor(engine.threads or os.cpu_count()) as threads:
+        yield from threads.map(function, tasks)
 
 
 def _dask(engine: Engine, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:

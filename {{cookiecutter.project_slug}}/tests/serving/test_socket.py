@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,26 @@ def test_the_server_answers_over_a_real_socket(deployed: Layout, example: dict[s
     assert answer["model_version"] == "1"
     logged = PredictionLog(settings.monitoring.prediction_log, deployed).newest("1", 1)
     assert logged[0].prediction_id == answer["predictions"][0]["prediction_id"]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_short_way_answers_as_the_one_by_flask(deployed: Layout, example: dict[str, Any], count: int) -> None:
+    body = json.dumps({"rows": [example] * count, "user": "ann"}).encode()
+
+    def asked(media_type: str) -> tuple[dict[str, Any], set[str]]:
+        request = urllib.request.Request(f"{url}/v1/predict", body, {"Content-Type": media_type})
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer = json.load(response)
+        assert response.headers["X-Request-ID"] == answer.pop("request_id")
+        ids = [one.pop("prediction_id") for one in answer["predictions"]]
+        assert ids == [one.prediction_id for one in log.newest("1", count)]
+        return answer, set(response.headers)
+
+    log = PredictionLog(config.load(deployed).monitoring.prediction_log, deployed)
+    with live_api(deployed) as url:
+        assert asked("application/json") == asked("application/json; charset=utf-8")
+        metrics = urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode()
+    assert 'http_requests_total{endpoint="predict.predict",status="200"} 2.0' in metrics
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ('{"a": 1}', "must hold a list of rows")])

@@ -145,7 +145,9 @@ class Classification(Supervised[ClassificationTask]):
         asked = [1] if len(classes) == 2 else range(len(classes))
         average = "binary" if len(classes) == 2 else "macro"
         weighed: Any = {"sample_weight": weights}
-        each: Any = {**weighed, "average": average, "zero_division": 0.0}
+        precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+            truth, decided, average=average, zero_division=0.0, **weighed
+        )
 
         def mean_of(metric: Any) -> float:
             """NaN where no class can be told from the others, as in a resample that has drawn one only."""
@@ -158,9 +160,9 @@ class Classification(Supervised[ClassificationTask]):
             "log_loss": float(metrics.log_loss(truth, outputs, labels=range(len(classes)), **weighed)),
             "brier": mean_of(metrics.brier_score_loss),
             "accuracy": float(metrics.accuracy_score(truth, decided, **weighed)),
-            "precision": float(metrics.precision_score(truth, decided, **each)),
-            "recall": float(metrics.recall_score(truth, decided, **each)),
-            "f1": float(metrics.f1_score(truth, decided, **each)),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
             "base_rate": float(np.average(members[:, -1], weights=weights)),
             **({"cost": float(np.average(costs[truth, decided], weights=weights))} if costs.size else {}),
         }

@@ -27,8 +27,7 @@ def values(score: Score, rows: Columns, background: Columns, texts: Sequence[str
 
     `texts` name the columns that are no numbers.
     """
-    import shap
-
+    shap = _shap()
     names = list(rows)
     known = {name: sorted({_text(value) for side in (rows, background) for value in side[name]}) for name in texts}
 
@@ -54,6 +53,19 @@ def values(score: Score, rows: Columns, background: Columns, texts: Sequence[str
     explainer: Any = shap.PermutationExplainer(scores, masker, seed=seed)
     found = explainer(as_matrix(rows), max_evals=2 * len(names) + 1, silent=True)
     return Attributions(float(np.mean(scores(past))), np.asarray(found.values))
+
+
+def _shap() -> Any:
+    """The library without numba's compiler, which takes five seconds in every process and saves nothing here."""
+    import numba
+
+    settings: Any = numba.config
+    usual, settings.DISABLE_JIT = settings.DISABLE_JIT, True
+    try:
+        import shap
+    finally:
+        settings.DISABLE_JIT = usual
+    return shap
 
 
 def _text(value: Any) -> str:

@@ -53,10 +53,12 @@ def run(config: Config, layout: Layout) -> Verdict | None:
         return None
     log = PredictionLog(config.monitoring.prediction_log, layout)
     since = first_id(current.deployed)
+    feedback = log.feedback(since)
+    requests = {asked[0] for one in feedback if (asked := split_id(one))}
     versions = {model.version for model in current.arms.values()}
-    logged = [one for one in log.predictions(since) if one.model_version in versions]
+    logged = [one for one in log.of_requests(requests) if one.model_version in versions]
     schema = bundle.load(layout.deploy / current.champion.bundle).schema
-    found = outcomes(logged, log.feedback(since), answers.of(schema.kind), schema, current)
+    found = outcomes(logged, feedback, answers.of(schema.kind), schema, current)
     return judge(found["champion"], found["challenger"], config.rollout, paired=current.strategy in PAIRED)
 
 

@@ -10,7 +10,8 @@ import contextlib
 import functools
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from itertools import islice
@@ -146,11 +147,31 @@ class PredictionLog:
         """The prediction with that id as it was shown, or the newest one; None where there is none."""
         if prediction_id is None:
             return next(self.predictions(), None)
-        found = self._find(prediction_id)
-        if found is None:
+        return self.shown([prediction_id]).get(prediction_id)
+
+    def shown(self, prediction_ids: Collection[str]) -> dict[str, Prediction]:
+        """Those of these predictions that are in the log, as they were shown."""
+        found = self._shown(prediction_ids)
+        missing = [one for one in prediction_ids if one not in found and split_id(one)]
+        if missing:
             self.collect()
-            found = self._find(prediction_id)
+            found |= self._shown(missing)
         return found
+
+    def of_requests(self, ids: Collection[str]) -> Iterator[Prediction]:
+        """Every row of these requests by every arm, whether it was shown or not."""
+        names, days = set(self._tables(ANSWERED)), defaultdict[str, list[str]](list)
+        for id in sorted(ids):
+            days[_name(ANSWERED, id)].append(id)
+        with self._engine.connect() as connection:
+            for name, asked in days.items():
+                if name not in names:
+                    continue
+                table = _predictions(name)
+                for start in range(0, len(asked), AT_ONCE):
+                    query = sa.select(table).where(table.c.id.in_(asked[start : start + AT_ONCE]))
+                    for row in connection.execute(query.order_by(table.c.id, table.c.arm)):
+                        yield from _unpacked(row)
 
     def count(self, model_version: str) -> int:
         """Predictions of a version."""
@@ -178,7 +199,8 @@ class PredictionLog:
 
     def add_feedback(self, feedback: Sequence[Feedback]) -> list[bool]:
         """Whether each was taken: one of a prediction that is not in the log is not."""
-        taken = [self.find(one.prediction_id) is not None for one in feedback]
+        logged = self.shown([one.prediction_id for one in feedback])
+        taken = [one.prediction_id in logged for one in feedback]
         with self._engine.begin() as connection:
             for one in (one for one, known in zip(feedback, taken, strict=True) if known):
                 table = _feedback(_name(FEEDBACK, one.prediction_id))
@@ -215,14 +237,12 @@ class PredictionLog:
         self._made -= set(old)
         return old
 
-    def _find(self, prediction_id: str) -> Prediction | None:
-        wanted = split_id(prediction_id)
-        if wanted is None or (name := _name(ANSWERED, wanted[0])) not in self._tables(ANSWERED):
-            return None
-        table = _predictions(name)
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(table).where(table.c.id == wanted[0])).all()
-        return next((one for row in rows for one in _unpacked(row) if _is(one, prediction_id)), None)
+    def _shown(self, prediction_ids: Collection[str]) -> dict[str, Prediction]:
+        wanted = set(prediction_ids)
+        requests = {known[0] for one in wanted if (known := split_id(one))}
+        return {
+            one.prediction_id: one for one in self.of_requests(requests) if one.shown and one.prediction_id in wanted
+        }
 
     def _take(self, lines: Sequence[bytes]) -> None:
         """Lines of the journal into the tables of their days; those that are there already stay as they are."""
@@ -309,10 +329,6 @@ def _unpacked(row: Any) -> list[Prediction]:
         )
         for number in rows
     ]
-
-
-def _is(one: Prediction, wanted: str) -> bool:
-    return one.prediction_id == wanted and one.shown
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

@@ -26,16 +26,19 @@ def permutation(model: Model, kind: Kind, rows: pd.DataFrame, actual: np.ndarray
     chosen = np.sort(random.choice(len(rows), min(len(rows), ROWS), replace=False))
     rows, actual = rows.iloc[chosen].reset_index(drop=True), actual[chosen]
 
-    def loss(of: pd.DataFrame) -> float:
-        return float(kind.losses(actual, model.outputs(of), model.classes).mean())
+    def losses(of: pd.DataFrame) -> np.ndarray:
+        """The mean loss of each copy of the rows."""
+        each = np.split(model.outputs(of), len(of) // len(rows))
+        return np.array([kind.losses(actual, outputs, model.classes).mean() for outputs in each])
 
-    usual = loss(rows)
+    (usual,) = losses(rows)
     table = []
+    together = pd.concat([rows] * REPEATS, ignore_index=True)
     with progress("importance", len(rows.columns), " features") as bar:
         for name in rows:
-            shuffled = (rows[name].iloc[random.permutation(len(rows))].array for _ in range(REPEATS))
-            grown = [loss(rows.assign(**{str(name): values})) - usual for values in shuffled]
-            table.append({"feature": name, "mean": float(np.mean(grown)), "deviation": float(np.std(grown))})
+            order = np.concatenate([random.permutation(len(rows)) for _ in range(REPEATS)])
+            grown = losses(together.assign(**{str(name): rows[name].iloc[order].array})) - usual
+            table.append({"feature": name, "mean": float(grown.mean()), "deviation": float(grown.std())})
             bar.update()
     return pd.DataFrame(table).sort_values("mean", ascending=False, kind="stable").reset_index(drop=True)
 

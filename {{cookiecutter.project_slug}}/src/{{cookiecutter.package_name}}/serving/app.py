@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, g, request
 from flask.json.provider import JSONProvider
@@ -16,6 +15,7 @@ from . import (
     auth,
     errors,
     feedback,
+    headers,
     health,
     inference,
     invocations,
@@ -29,21 +29,10 @@ from . import (
 )
 from .rows import Parser
 from .service import Service
+from .short import Short
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-HEADERS = [
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-]
+SHORT = "short"
+"""The extension of the application that answers what Flask is not needed for."""
 
 
 def create_app(serving: Serving, service: Service | None, title: str, keys: auth.Keys | None = None) -> Flask:
@@ -60,7 +49,7 @@ def create_app(serving: Serving, service: Service | None, title: str, keys: auth
     if serving.log_requests:
         logs.register(app)
     app.after_request(_leaving)
-    app.wsgi_app = _secured(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = headers.secured(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.register_blueprint(health.blueprint(service))
     app.register_blueprint(metrics.blueprint())
     if service is None:
@@ -74,6 +63,8 @@ def create_app(serving: Serving, service: Service | None, title: str, keys: auth
     app.register_blueprint(inference.blueprint(service, parser))
     app.register_blueprint(openapi.blueprint(title, service.version, keys=bool(keys)))
     app.register_blueprint(pages.blueprint(service, title))
+    if not serving.rate_limit and not serving.log_requests:
+        app.extensions[SHORT] = Short(service, parser, keys)
     return app
 
 
@@ -97,18 +88,6 @@ def _arrived() -> None:
 def _leaving(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     return response
-
-
-def _secured(application: WSGIApplication) -> WSGIApplication:
-    """Every answer with the security headers; put on here, it costs nothing."""
-
-    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + HEADERS, *error)
-
-        return application(environ, start)
-
-    return secured
 
 
 def _only_health() -> ResponseReturnValue | None:

@@ -22,8 +22,11 @@ class Turn:
 
     def take(self) -> None:
         """Do it, if it is time."""
-        if time.monotonic() < self._next:
-            return
+        if time.monotonic() >= self._next:
+            self.do()
+
+    def do(self) -> None:
+        """Do it now. A failure is logged."""
         wait = self.seconds
         try:
             self._do()

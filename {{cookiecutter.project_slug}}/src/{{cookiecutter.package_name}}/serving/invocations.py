@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from .errors import RefusedError
@@ -53,7 +53,7 @@ def blueprint(service: Service, parser: Parser) -> Blueprint:
     def invocations() -> dict[str, Any]:
         body = request.get_data(cache=False)
         asked = parser.csv(body) if content_type(JSON, CSV) == CSV else of_json(body)
-        return {"predictions": answered(service, asked)["predictions"]}
+        return {"predictions": answered(service, asked, g.request_id)["predictions"]}
 
     def of_json(body: bytes) -> Asked:
         asked = parsed(takes, body)

@@ -18,9 +18,10 @@ from ..models import bundle
 from ..models.bundle import Bundle, columns_of
 from ..monitoring.store import PredictionLog
 from . import auth, house, logs, metrics
-from .app import create_app
+from .app import SHORT, create_app
 from .errors import RefusedError
 from .service import Service
+from .short import Short
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -48,16 +49,25 @@ class Live:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self.app(environ, start_response)
 
+    @property
+    def short(self) -> Short | None:
+        """The short way of the current deployment, if it has one."""
+        return self.app.extensions.get(SHORT)
+
     def look(self) -> None:
         """Take up what has changed."""
         stamps = self._stamps()
         if stamps == self._seen:
             return
         self._seen = stamps
+        before = self._service
         try:
             self.app = self._build()
         except ProjectError as error:
             logs.log.error("the new deployment is refused, the old one goes on", why=str(error))
+            return
+        if before:
+            before.close()
 
     @property
     def turns(self) -> list[house.Turn]:
@@ -82,8 +92,6 @@ class Live:
         before, self._service = self._service, service
         if service:
             metrics.deployed(service.deployment, before.deployment if before else None)
-        if before:
-            before.close()
         return app
 
     def _load(self, current: Deployment) -> dict[str, Bundle]:

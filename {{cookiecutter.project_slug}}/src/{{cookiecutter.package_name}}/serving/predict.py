@@ -36,7 +36,7 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
         strict = is_strict()
         body = request.get_data(cache=False)
         asked = parser.csv(body, strict=strict) if content_type(JSON, CSV) == CSV else parser.json(body, strict=strict)
-        return answered(service, asked)
+        return answered(service, asked, g.request_id)
 
     @api.post("/explain")
     @documented(
@@ -62,14 +62,14 @@ def blueprint(service: Service, parser: Parser, serving: Serving) -> Blueprint:
     return api
 
 
-def answered(service: Service, asked: Asked) -> dict[str, Any]:
+def answered(service: Service, asked: Asked, id: str) -> dict[str, Any]:
     """The rows of a request answered and logged, as a response."""
     if asked.reasons:
         service.check_explained(asked.count)
-    answer = service.predict(asked.columns, asked.user, g.request_id)
+    answer = service.predict(asked.columns, asked.user, id)
     fields: dict[str, Any] = {"prediction_id": answer.prediction_ids, **answer.fields, "warnings": answer.warnings}
     if asked.reasons:
-        fields["reasons"] = service.explain(asked.columns, asked.reasons, answer.arm).reasons
+        fields["reasons"] = service.reasons(asked.columns, asked.reasons, answer)
     names = tuple(fields)
     predictions: list[dict[str, Any] | None] = [None] * asked.count
     for place, values in zip(asked.places, zip(*fields.values(), strict=True), strict=True):

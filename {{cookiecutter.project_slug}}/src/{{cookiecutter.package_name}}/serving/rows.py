@@ -63,6 +63,9 @@ class Parser:
 
     def json(self, body: bytes, *, strict: bool = True) -> Asked:
         """A PredictRequest. Where it is not `strict`, wrong rows are left out and reported."""
+        right = self.right(body)
+        if right:
+            return right
         try:
             asked: Any = self.request.model_validate_json(body)
         except ValidationError as error:
@@ -100,6 +103,23 @@ class Parser:
         if strict and asked.errors:
             raise RefusedError(422, errors=asked.errors)
         return asked
+
+    def right(self, body: bytes) -> Asked | None:
+        """A PredictRequest, None if anything is wrong with it: what, `json` finds out.
+
+        Its rows are checked as columns, which is faster.
+        """
+        try:
+            given = from_json(body)
+            rows = given["rows"]
+            asked: Any = self.request.model_validate({**given, "rows": rows[:1]})
+            one = len(rows) == 1
+            columns = columns_of(asked.rows) if one else self._table.validate_python(columns_of(rows))
+        except (ValueError, KeyError, TypeError):
+            return None
+        if len(rows) > self._max_rows or any(len(row) != len(columns) for row in rows):
+            return None
+        return Asked(columns, range(len(rows)), len(rows), (), asked.user, asked.reasons)
 
     def _typed(self, row: Mapping[str, str | None]) -> Row:
         return {column.name: _value(column, row[column.name]) for column in self._columns if column.name in row}

@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from granian.rsgi import ProtocolClosed
+
 from .. import config as configuration
 from ..config import Serving
 from ..layout import Layout
@@ -38,19 +40,25 @@ class Application:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
             return
-        body = await self._body(scope, protocol)
+        try:
+            body = await self._body(scope, protocol)
+        except ProtocolClosed:
+            return  # whoever asked has gone
         if body is None:
             problem = Problem(title="Request Timeout", status=408, detail="The request did not arrive in time.")
             headers = [("Content-Type", "application/problem+json")]
             protocol.response_bytes(408, headers, problem.model_dump_json().encode())
             return
-        environ = _environ(scope, body)
         if len(body) <= QUICK_BYTES and scope.path.startswith(QUICK):
-            protocol.response_bytes(*self._answer(environ))
+            protocol.response_bytes(*self._answer(scope, body))
         else:
-            protocol.response_bytes(*await asyncio.get_running_loop().run_in_executor(None, self._answer, environ))
+            protocol.response_bytes(*await asyncio.get_running_loop().run_in_executor(None, self._answer, scope, body))
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+    def _answer(self, scope: Any, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        short = self._live.short
+        return (short and short(scope, body)) or self._by_flask(_environ(scope, body))
+
+    def _by_flask(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         started: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:

@@ -20,6 +20,7 @@ from . import auth, house, logs, metrics
 from .live import Live
 
 DRAIN_SECONDS, COLLECT_SECONDS, TRIM_SECONDS = 30, 0.5, 3600
+FILES, OTHER_FILES, CONNECTIONS = 1024, 200, 65_536
 
 
 def serve(config: Config, layout: Layout, *, host: str | None, port: int | None) -> None:
@@ -33,6 +34,7 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
     auth.check_address(address, auth.read(layout))
     _check_free(address, number)
     Live(config, layout)  # a model that does not load is said here, before a worker starts
+    connections = _connections()
     logs.configure()
     log = PredictionLog(config.monitoring.prediction_log, layout)
     trim, collect = partial(log.trim, config.monitoring.retention_days), partial(log.collect, living=False)
@@ -50,12 +52,27 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
             workers=serving.workers,
             factory=True,
             websockets=False,
+            backpressure=connections,
             respawn_failed_workers=True,
             respawn_interval=0.1,
             workers_kill_timeout=DRAIN_SECONDS,
             log_level=LogLevels.warning,
         ).serve()
-    collecting.take()
+    collecting.do()
+
+
+def _connections() -> int:
+    """How many a worker may have open, idle ones too; more are not let in. As many as the system lets a process have
+    files, of which many shells start it with a thousand, but for some that are needed otherwise.
+    """
+    try:
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (ImportError, ValueError, OSError):  # Windows has no such limit, macOS one that cannot be reached
+        most = FILES
+    return max(FILES, min(most, CONNECTIONS)) - OTHER_FILES
 
 
 def _check_free(host: str, port: int) -> None:

@@ -109,9 +109,9 @@ class Service:
             self._shade(id, columns, user)
         return self._told(given)
 
-    def explain(self, columns: Columns, top: int | None = None, arm: str = "champion") -> Explained:
+    def explain(self, columns: Columns, top: int | None = None, arm: Arm = "champion") -> Explained:
         """The reasons of each answer, the strongest first. Raises RefusedError without the library that finds them."""
-        bundle = self.bundles["challenger" if arm == "challenger" else "champion"]
+        bundle = self.bundles[arm]
         of = self.answers.watched(self.schema)
         if of is None:
             raise RefusedError(501, f"A model of kind {self.schema.kind} answers no number that could be explained.")
@@ -133,6 +133,12 @@ class Service:
             strongest = np.argsort(-np.abs(added), kind="stable")[:top]
             reasons.append([Reason(names[one], given[names[one]][row], float(added[one])) for one in strongest])
         return Explained(of, found.base, reasons)
+
+    def reasons(self, columns: Columns, top: int, answer: Answer) -> list[list[Reason]]:
+        """Those of each row of `answer`, by the model that it is from. Raises RefusedError as `explain`."""
+        arms: Sequence[Arm] = answer.fields.get("arm", [answer.arm] * len(answer.warnings))  # type: ignore[list-item]
+        found = {arm: self.explain(columns, top, arm).reasons for arm in set(arms)}
+        return [found[arm][row] for row, arm in enumerate(arms)]
 
     def check_explained(self, rows: int) -> None:
         """Raises RefusedError when those are too many rows to be explained."""

@@ -1,4 +1,4 @@
-// Sends a CSV file to /v1/predict, shows the answers beside its rows and offers them as a CSV file.
+// Sends a CSV file to /v1/predict, shows the answers, and offers the file with its answers for download.
 import { ask, line, problem } from "./answers.js";
 
 const SHOWN = 200;
@@ -45,14 +45,25 @@ function tableOf(names, rows) {
   return scroll;
 }
 
+// The records of a CSV file (RFC 4180), the header first; empty lines are none.
+function recordsOf(text) {
+  const records = [[]];
+  for (const [, quoted, plain, end] of text.replace(/^\ufeff/, "").matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|\r|$)/g)) {
+    records.at(-1).push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end !== ",") records.push([]);
+  }
+  return records.filter((record) => record.length > 1 || record[0]);
+}
+
 // A text that a spreadsheet would take for a formula is kept a text.
 function quoted(value) {
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? "");
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value ?? "");
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function download(names, rows) {
-  const lines = [names, ...rows.map((row) => names.map((name) => row[name]))];
+function download([header, ...given], names, rows) {
+  const answered = rows.map((row, place) => [...header.map((_, column) => given[place][column]), ...names.map((name) => row[name])]);
+  const lines = [[...header, ...names], ...answered];
   const text = lines.map((cells) => cells.map(quoted).join(",")).join("\r\n");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -69,11 +80,13 @@ form.addEventListener("submit", async (event) => {
   try {
     const file = form.elements.file.files[0];
     const body = await ask("/v1/predict?strict=false", "text/csv", file);
-    const rows = answered(body.predictions, body.errors).map((row, place) => ({ row: place + 1, ...row }));
-    const names = [...new Set([...("errors" in body ? ["row", "error"] : ["row"]), ...rows.flatMap(Object.keys)])];
+    const records = recordsOf(await file.text());
+    const rows = answered(body.predictions, body.errors);
+    const names = [...new Set([...("errors" in body ? ["error"] : []), ...rows.flatMap(Object.keys)])];
+    const shown = rows.slice(0, SHOWN).map((row, place) => ({ row: place + 1, ...row }));
     const refused = body.predictions.filter((prediction) => prediction === null).length;
     const told = `${rows.length - refused} of ${rows.length} rows answered` + (rows.length > SHOWN ? `; the first ${SHOWN} are shown` : "");
-    answer.replaceChildren(line(refused ? "warning" : "", told), download(names, rows), tableOf(names, rows.slice(0, SHOWN)));
+    answer.replaceChildren(line(refused ? "warning" : "", told), download(records, names, rows), tableOf(["row", ...names], shown));
   } catch (refused) {
     answer.replaceChildren(...problem(refused));
   } finally {
