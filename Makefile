@@ -18,7 +18,7 @@ bake: .venv/installed ## Render the demo project into build/; keeps its environm
 	@$(PYTHON) tools/bake.py $(ARGS)
 
 test: .venv/installed ## Run all tests, also those that run a rendered project, in two processes
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadscope
 
 test-fast: .venv/installed ## Run the tests that only render
 	@$(PYTHON) -m pytest -m "not project"

@@ -8,15 +8,34 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "tools"))
 
 from bake import BUILD, bake, share_environment  # noqa: E402
 from demo import environment  # noqa: E402
+
+OWN = ("test_own", "test_registry", "test_tasks")
+"""Tests that need no more of the shared project than its environment, and take as long as all others that do."""
+
+
+class Halves(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share a project run one after the other; those with projects of their own, in the process beside."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::")[0])
+        if file.parent.name != "project":
+            return file.name
+        return "own" if file.stem in OWN else "shared"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Halves:
+    return Halves(config, log)
 
 
 @dataclass(frozen=True)

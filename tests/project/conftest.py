@@ -23,23 +23,14 @@ from filelock import FileLock
 
 from ..conftest import BakedProject
 
-OWN = ("test_own", "test_registry", "test_tasks")
-"""Tests that only need the environment of the shared project, and take as long as the others together."""
-
 TOOLS = Path(__file__).parent / "servers_and_tables.txt"
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder runs a project, and is left out by `make test-fast`.
-
-    The tests of one group run one after the other, beside the other group: they share a project, or make some of their
-    own.
-    """
+    """Everything in this folder runs a project, and is left out by `make test-fast`."""
     for item in items:
         if "tests/project/" in item.path.as_posix():
             item.add_marker(pytest.mark.project)
-            item.add_marker(pytest.mark.xdist_group("own" if item.path.stem in OWN else "shared"))
 
 
 @pytest.fixture(scope="session")
