@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import socket
@@ -20,7 +21,7 @@ from . import auth, house, logs, metrics
 from .live import Live
 
 DRAIN_SECONDS, COLLECT_SECONDS, TRIM_SECONDS = 30, 0.5, 3600
-FILES, OTHER_FILES, CONNECTIONS = 1024, 200, 65_536
+CONNECTIONS, OTHER_FILES = 65_536, 100
 
 
 def serve(config: Config, layout: Layout, *, host: str | None, port: int | None) -> None:
@@ -63,16 +64,18 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
 
 def _connections() -> int:
     """How many a worker may have open, idle ones too; more are not let in. As many as the system lets a process have
-    files, of which many shells start it with a thousand, but for some that are needed otherwise.
+    files, of which many shells start it with a thousand or fewer, but for some that are needed otherwise.
     """
     try:
         import resource
-
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    except (ImportError, ValueError, OSError):  # Windows has no such limit, macOS one that cannot be reached
-        most = FILES
-    return max(FILES, min(most, CONNECTIONS)) - OTHER_FILES
+    except ImportError:  # Windows has no such limit
+        return CONNECTIONS
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if most == resource.RLIM_INFINITY else min(most, CONNECTIONS)
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        files = wanted
+    return files - OTHER_FILES
 
 
 def _check_free(host: str, port: int) -> None:
