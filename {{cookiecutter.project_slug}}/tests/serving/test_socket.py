@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def test_the_short_way_answers_as_the_one_by_flask(deployed: Layout, example: di
         assert asked("application/json") == asked("application/json; charset=utf-8")
         metrics = urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode()
     assert 'http_requests_total{endpoint="predict.predict",status="200"} 2.0' in metrics
+
+
+def test_what_fails_on_the_short_way_is_told_by_flask(deployed: Layout, example: dict[str, Any]) -> None:
+    shutil.rmtree(deployed.journal, ignore_errors=True)
+    deployed.journal.parent.mkdir(exist_ok=True)
+    deployed.journal.touch()  # no folder, so that nothing can be written there
+    with live_api(deployed) as url, pytest.raises(ProjectError, match="Internal Server Error"):
+        client.predict(url, [example])
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "is not JSON"), ('{"a": 1}', "must hold a list of rows")])

@@ -55,7 +55,7 @@ class Application:
             protocol.response_bytes(*await asyncio.get_running_loop().run_in_executor(None, self._answer, scope, body))
 
     def _answer(self, scope: Any, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        short = self._live.short
+        short = self._live.short if len(body) <= self._serving.max_bytes else None
         return (short and short(scope, body)) or self._by_flask(_environ(scope, body))
 
     def _by_flask(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
