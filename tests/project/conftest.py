@@ -99,9 +99,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """PostgreSQL on a free port, in a temporary folder; its SQLAlchemy URL."""
+@contextlib.contextmanager
+def postgres_cluster() -> Iterator[tuple[str, Callable[[], None]]]:
+    """PostgreSQL on a free port, in a temporary folder: its SQLAlchemy URL, and what starts it."""
     initdb, server = required("initdb", "postgresql"), required("postgres", "postgresql")
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     user = "postgres" if os.getuid() == 0 else None
@@ -113,19 +113,32 @@ def postgres() -> Iterator[str]:
         [initdb, "-D", data, "-U", "ada", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    command = [server, "-D", data, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
-    process = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
-    try:
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        command = [server, "-D", data, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+        running.append(subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL))
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
         time.sleep(0.5)
-        yield f"postgresql+psycopg://ada:s3cr3t@127.0.0.1:{port}/postgres"
+
+    try:
+        yield f"postgresql+psycopg://ada:s3cr3t@127.0.0.1:{port}/postgres", start
     finally:
-        process.terminate()
-        process.wait(30)
+        for process in running:
+            process.terminate()
+            process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL that runs."""
+    with postgres_cluster() as (url, start):
+        start()
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,9 @@ STAGES = {
 }
 
 
+CRITICAL = 3
+"""What `monitor` ends with when something critical is open; 1 is an error, 0 all else."""
+
 OF_THE_MACHINE = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EMFILE)
 """Errors that say something about the machine and nothing about the code: a full or read-only disk."""
 
@@ -265,11 +268,19 @@ def reproduce(version: str) -> None:
 
 
 @main.command()
-def monitor() -> None:
-    """Compare the logged predictions with the model's own reference; write one drift report."""
-    from .monitoring import drift
+@click.option("--report/--no-report", default=True, show_default=True, help="Draw Evidently's drift report, too.")
+def monitor(report: bool) -> None:
+    """Judge the log: drift, quality, performance, alerts. Ends with 3 when something critical is open."""
+    from .monitoring import watch
 
-    click.echo(drift.run(configuration.load(Layout()), Layout()).sentence)
+    config, layout = configuration.load(Layout()), Layout()
+    watched = watch.run(config, layout)
+    if report:
+        watch.draw(config, layout, watched)
+    click.echo(watched.sentence)
+    click.echo(f"monitor   {layout.monitoring / 'index.html'} shows it; so does /monitoring of the API")
+    if watched.critical:
+        sys.exit(CRITICAL)
 
 
 @main.command()
@@ -281,9 +292,20 @@ def retrain() -> None:
 
 
 @main.command()
+def freshness() -> None:
+    """What fresh data is worth: models from older and older rows, asked about the newest ones."""
+    from .retraining import freshness as fresh
+
+    click.echo(fresh.run(configuration.load(Layout()), Layout()))
+
+
+@main.command()
 @click.option("--months", type=click.IntRange(1), default=2, show_default=True, help="Months of production to replay.")
-def simulate(months: int) -> None:
-    """Replay the next months through the live API: predict, monitor, decide, retrain."""
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Rows a second; default: as many as it can.")
+@click.option("--seed", type=int, help="Of what is drawn at random; default: seed of conf/.")
+@click.option("--fault", "wrong", multiple=True, help="What goes wrong, NAME or NAME:COLUMN; see retraining/faults.py.")
+def simulate(months: int, speed: float | None, seed: int | None, wrong: tuple[str, ...]) -> None:
+    """Replay the next months through the live API: predict, tell the truth, monitor, decide, retrain."""
     from .retraining import simulation
 
-    simulation.run(configuration.load(Layout()), Layout(), months)
+    simulation.run(configuration.load(Layout()), Layout(), months, wrong=wrong, speed=speed, seed=seed)

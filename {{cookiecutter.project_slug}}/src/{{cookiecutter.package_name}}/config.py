@@ -261,6 +261,24 @@ class Split(Section):
         return self
 
 
+class Window(Section):
+    """Which training rows are learnt from: all, those of the newest `days`, those of as many of `days` as do best by
+    back-testing, or a `share` (0 to 1) that looks like the newest rows.
+    """
+
+    kind: Literal["all", "fixed", "dynamic", "like_production"] = "all"
+    days: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    share: float = Field(default=1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def has_its_days(self) -> Window:
+        if self.kind == "fixed" and len(self.days) != 1:
+            raise ValueError("a fixed window needs one number of days")
+        if self.kind == "dynamic" and not self.days:
+            raise ValueError("a dynamic window needs numbers of days to try")
+        return self
+
+
 class Leakage(Section):
     """From which score (0.5 = chance, 1 = perfect) one feature alone is a leak, and what a leak does."""
 
@@ -344,18 +362,64 @@ class Rollout(Section):
     hours: float = Field(gt=0)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Monitoring(Section):
+    """Windows of the prediction log are judged. Something counts when `least` of the last `of` windows say it."""
+
     prediction_log: str
     retention_days: int = Field(ge=1)
-    window: int = Field(ge=1)
-    min_rows: int = Field(ge=1)
-    psi_threshold: float = Field(gt=0)
+    window: int = Field(ge=50)
+    windows: int = Field(ge=1)
+    min_rows: int = Field(ge=30)
+    of: int = Field(ge=1)
+    least: int = Field(ge=1)
+    significance: float = Field(gt=0, lt=0.5)
+    detector: Literal[
+        "auto", "psi", "kolmogorov_smirnov", "cramer_von_mises", "wasserstein", "jensen_shannon", "chi_squared"
+    ]
+    large: int = Field(ge=1)
+    thresholds: dict[str, float]
+    together: Literal["classifier_two_sample", "maximum_mean_discrepancy"] | None
+    max_drifted_share: Share
+    tolerance: float = Field(ge=0)
+    min_coverage: Share
+    min_diversity: float = Field(ge=0)
+    max_user_share: Share
+    max_volume: float = Field(gt=1)
+
+    @model_validator(mode="after")
+    def counts_within_the_windows(self) -> Monitoring:
+        if self.least > self.of:
+            raise ValueError(f"least is {self.least}, but there are only {self.of} windows (of) to say it")
+        return self
+
+
+class Alerts(Section):
+    """Secrets are read from the environment (monitoring/alerts.py)."""
+
+    quiet_hours: float = Field(ge=0)
+    webhook: str | None
+    mail_to: tuple[str, ...]
+    mail_from: str | None
+    mail_host: str
+    mail_port: int = Field(ge=1, le=65535)
+    mail_user: str | None
 
 
 class Retraining(Section):
-    min_new_predictions: int = Field(ge=1)
-    max_drifted_share: float = Field(ge=0, le=1)
-    drift_retrains: bool
+    """Triggers, of which null or false is none; and how a new model learns and takes over."""
+
+    combine: Literal["any", "all"]
+    every_days: float | None = Field(gt=0)
+    min_new_predictions: int | None = Field(ge=1)
+    on_performance: bool
+    on_drift: Share | None
+    cool_down_hours: float = Field(ge=0)
+    learning: Literal["scratch", "champion"]
+    strategy: Literal["recreate", "blue-green"]
+    challenger: Literal["shadow", "canary", "ramped", "ab"] | None
 
 
 class Evaluation(Section):
@@ -383,12 +447,14 @@ class Config(Section):
     trust: Trust
     task: AnyTask
     split: Split
+    window: Window
     leakage: Leakage
     engine: Engine
     automl: AutoML
     serving: Serving
     rollout: Rollout
     monitoring: Monitoring
+    alerts: Alerts
     retraining: Retraining
     evaluation: Evaluation
     gate: Gate

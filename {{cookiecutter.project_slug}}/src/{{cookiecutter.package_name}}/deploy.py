@@ -49,7 +49,7 @@ def run(
     return made
 
 
-def back(layout: Layout) -> Deployment:
+def back(layout: Layout, why: str = "asked for") -> Deployment:
     """A challenger that runs beside the champion is withdrawn; else the previous champion answers again.
 
     Raises ProjectError when there is nothing to go back to.
@@ -58,7 +58,7 @@ def back(layout: Layout) -> Deployment:
     now = datetime.now(timezone.utc)
     if current.challenger:
         governance.decided(
-            layout, "Withdrawn", version=current.challenger.version, champion=current.champion.version, why="asked for"
+            layout, "Withdrawn", version=current.challenger.version, champion=current.champion.version, why=why
         )
         made = Deployment(champion=current.champion, deployed=now)
     else:

@@ -89,8 +89,17 @@ def _append(entry: dict[str, Any], layout: Layout, name: str) -> None:
 
 
 def runs(layout: Layout) -> list[dict[str, Any]]:
-    """The run log, oldest first; a line that a killed process has left unfinished is passed over."""
-    path = layout.governance / RUNS
+    """The run log, oldest first."""
+    return read_lines(layout.governance / RUNS)
+
+
+def decisions(layout: Layout) -> list[dict[str, Any]]:
+    """The audit trail, oldest first."""
+    return read_lines(layout.governance / DECISIONS)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """A file of JSON lines; one that a killed process has left unfinished is passed over."""
     entries = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:

@@ -99,6 +99,14 @@ class Layout:
         return self.results / "governance"
 
     @property
+    def monitoring(self) -> Path:
+        return self.results / "monitoring"
+
+    @property
+    def simulation(self) -> Path:
+        return self.results / "simulation"
+
+    @property
     def deploy(self) -> Path:
         return self.root / "deploy"
 

@@ -65,7 +65,8 @@ def _restore(layout: Layout, version: registry.Run, tree: Path) -> None:
 def _compared(layout: Layout, version: registry.Run, again: Layout, temporary: Path) -> str:
     found = registry.download_bundle(layout, version, temporary)
     first, second = bundle.load(found), bundle.load(again.bundle)
-    rows = as_columns(pd.read_parquet(found / bundle.REFERENCE).drop(columns=bundle.SCORE))
+    watched = pd.read_parquet(found / bundle.REFERENCE)
+    rows = as_columns(watched.drop(columns=[bundle.SCORE, bundle.ACTUAL], errors="ignore"))
     kind = kinds.of(config.load(again).task)
     apart, labels_differ = kind.differences(first.outputs(rows), second.outputs(rows), first.schema.classes)
     told = f"on {len(rows):,} rows of its reference, largest difference {apart.max():.1e}, {labels_differ} labels"

@@ -1,38 +1,77 @@
 from __future__ import annotations
 
-import numpy as np
+from datetime import datetime, timedelta, timezone
+from typing import Any
 
-from {{ cookiecutter.package_name }}.config import Config
+import numpy as np
+import pytest
+
+from {{ cookiecutter.package_name }}.config import Config, Retraining
 from {{ cookiecutter.package_name }}.retraining import gate
 from {{ cookiecutter.package_name }}.retraining.triggers import State, decide
 
 from ..conftest import CLASSIFY
 
+NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
-def test_few_predictions_and_no_drift_are_no_reason(smoke: Config) -> None:
-    decision = decide(State(10, 0.0, ("2013-07",)), smoke.retraining)
+
+def state(**values: Any) -> State:
+    """A model that was deployed a day ago, with a month of new data waiting."""
+    usual: dict[str, Any] = {"now": NOON, "deployed": NOON - timedelta(days=1), "rows": 10}
+    return State(**{**usual, "waiting_periods": ("2013-07",), **values})
+
+
+def policy(smoke: Config, **values: Any) -> Retraining:
+    return smoke.retraining.model_copy(update=values)
+
+
+def test_few_predictions_are_no_reason(smoke: Config) -> None:
+    decision = decide(state(), smoke.retraining)
     assert not decision.retrain
-    assert decision.reasons == ("no trigger fired: 10 of 1,000 predictions",)
+    assert "10 of 1,000 predictions since deployment" in decision.sentence
 
 
-def test_enough_predictions_and_waiting_data_retrain(smoke: Config) -> None:
-    decision = decide(State(1000, None, ("2013-07", "2013-08")), smoke.retraining)
+@pytest.mark.parametrize(
+    ("found", "setting", "reason"),
+    [
+        ({"rows": 1000}, {}, "1,000 of 1,000 predictions"),
+        ({"worse": ["auc fell"]}, {}, "auc fell"),
+        ({"drifted_share": 0.5}, {"on_drift": 0.3}, "50% of the features drifted, 30% may"),
+        ({"deployed": NOON - timedelta(days=8)}, {"every_days": 7}, "8.0 days of 7"),
+    ],
+)
+def test_each_trigger_fires_alone(smoke: Config, found: Any, setting: Any, reason: str) -> None:
+    decision = decide(state(**found), policy(smoke, **setting))
     assert decision.retrain
+    assert reason in decision.reasons[0]
     assert decision.reasons[-1] == "new data is waiting: 2013-07"
 
 
-def test_without_new_data_nothing_is_retrained(smoke: Config) -> None:
-    decision = decide(State(1000, None, ()), smoke.retraining)
-    assert not decision.retrain
-    assert decision.reasons[-1] == "but no new data is waiting"
+def test_drift_alone_is_no_reason_unless_the_policy_says_so(smoke: Config) -> None:
+    assert not decide(state(drifted_share=0.9), smoke.retraining).retrain
 
 
-def test_drift_alone_alerts_and_retrains_only_if_the_policy_says_so(smoke: Config) -> None:
-    state = State(0, 0.5, ("2013-07",))
-    decision = decide(state, smoke.retraining)
+def test_all_means_every_trigger(smoke: Config) -> None:
+    every = policy(smoke, combine="all")
+    decision = decide(state(rows=1000), every)
     assert not decision.retrain
-    assert decision.alerts == ("50% of the columns drifted, 30% may",)
-    assert decide(state, smoke.retraining.model_copy(update={"drift_retrains": True})).retrain
+    assert "the model is not known to be worse" in decision.sentence
+    assert decide(state(rows=1000, worse=["auc fell"]), every).retrain
+
+
+def test_retraining_cools_down_and_waits_for_data(smoke: Config) -> None:
+    lately = state(rows=1000, retrained=NOON - timedelta(hours=2))
+    cooling = decide(lately, policy(smoke, cool_down_hours=24))
+    assert not cooling.retrain
+    assert cooling.reasons[-1] == "but retraining cools down until 2026-02-01 10:00 UTC"
+    assert decide(lately, policy(smoke, cool_down_hours=1)).retrain
+    assert decide(state(rows=1000, waiting_periods=()), smoke.retraining).reasons[-1] == "but no new data is waiting"
+
+
+def test_a_clock_that_went_back_does_not_retrain_forever(smoke: Config) -> None:
+    future = state(rows=1000, retrained=NOON + timedelta(days=3), deployed=NOON + timedelta(days=3))
+    assert not decide(future, policy(smoke, cool_down_hours=1)).retrain
+    assert not decide(future, policy(smoke, min_new_predictions=None, every_days=7)).retrain
 
 
 ACTUAL = np.array(["no", "yes"] * 100)

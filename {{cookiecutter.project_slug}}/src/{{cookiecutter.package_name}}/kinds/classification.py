@@ -140,9 +140,7 @@ class Classification(Supervised[ClassificationTask]):
         from sklearn import metrics
 
         truth = pd.Categorical(actual, list(classes)).codes
-        members = np.eye(len(classes))[truth]
         decided, costs = self.worth(outputs, classes).argmax(axis=1), self.costs(classes)
-        asked = [1] if len(classes) == 2 else range(len(classes))
         average = "binary" if len(classes) == 2 else "macro"
         weighed: Any = {"sample_weight": weights}
         precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -150,9 +148,7 @@ class Classification(Supervised[ClassificationTask]):
         )
 
         def mean_of(metric: Any) -> float:
-            """NaN where no class can be told from the others, as in a resample that has drawn one only."""
-            both = [one for one in asked if 0 < members[:, one].mean() < 1]
-            return float(np.mean([metric(members[:, one], outputs[:, one], **weighed) for one in both] or [np.nan]))
+            return mean_over_classes(metric, truth, outputs, weights)
 
         return {
             "auc": mean_of(metrics.roc_auc_score),
@@ -163,9 +159,17 @@ class Classification(Supervised[ClassificationTask]):
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            "base_rate": float(np.average(members[:, -1], weights=weights)),
+            "base_rate": float(np.average(truth == len(classes) - 1, weights=weights)),
             **({"cost": float(np.average(costs[truth, decided], weights=weights))} if costs.size else {}),
         }
+
+    def score(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
+    ) -> float:
+        import pandas as pd
+        from sklearn.metrics import roc_auc_score
+
+        return mean_over_classes(roc_auc_score, pd.Categorical(actual, list(classes)).codes, outputs, weights)
 
     def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         """Minus the logarithm of the probability of what was true."""
@@ -266,6 +270,16 @@ class Classification(Supervised[ClassificationTask]):
         best, second = np.sort(worth, axis=1)[:, :-3:-1].T
         differ = (best - second > TOLERANCE) & (found.argmax(axis=1) != worth.argmax(axis=1))
         return np.abs(answers - expected).max(axis=1), int(differ.sum())
+
+
+def mean_over_classes(metric: Any, truth: np.ndarray, outputs: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """A metric of one class against the rest: of the second where there are two, else the mean; NaN where no class can
+    be told from the others, as in a resample that has drawn one only. `truth` holds places of classes.
+    """
+    count = outputs.shape[1]
+    members = {one: truth == one for one in ([1] if count == 2 else range(count))}
+    both = [one for one, member in members.items() if 0 < member.mean() < 1]
+    return float(np.mean([metric(members[one], outputs[:, one], sample_weight=weights) for one in both] or [np.nan]))
 
 
 def threshold_of(costs: np.ndarray) -> float:

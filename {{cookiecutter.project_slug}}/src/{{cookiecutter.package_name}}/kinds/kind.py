@@ -194,6 +194,12 @@ class Kind(ABC, Generic[AnyTask]):
     ) -> dict[str, float]:
         """Hold-out metrics by name."""
 
+    def score(
+        self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...], weights: np.ndarray | None = None
+    ) -> float:
+        """`measure` alone; NaN where it has no value, as with rows of one class."""
+        return self.metrics(actual, outputs, classes, weights)[self.measure]
+
     @abstractmethod
     def losses(self, actual: np.ndarray, outputs: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
         """How wrong each row is: `loss` says by what."""

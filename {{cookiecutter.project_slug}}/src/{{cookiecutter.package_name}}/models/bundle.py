@@ -39,6 +39,9 @@ LARGEST = 1e18
 SCORE = "prediction"
 """The column of the reference that holds what the model answered, as the number that is watched."""
 
+ACTUAL = "_actual"
+"""The column of the reference that holds what was true, where the task has a target."""
+
 Columns: TypeAlias = Mapping[str, Sequence[Any]]
 """Rows as a model takes them: the values of each column, all of one length."""
 

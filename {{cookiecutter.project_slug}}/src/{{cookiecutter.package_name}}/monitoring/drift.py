@@ -1,114 +1,174 @@
-"""The logged predictions and the model's own reference in, one drift report out.
+"""Windows of the log and the rows that the model was tested on in, what has drifted out, told apart by its kind.
 
-numpy decides, Evidently (imported late, it takes seconds) draws the report that people look at.
+SciPy decides; Evidently (imported late, it takes seconds) draws the report that people look at.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from .. import deployment
-from ..config import Config, Monitoring
-from ..layout import Layout, replacing, write_json
-from ..models.bundle import REFERENCE, SCORE
-from .store import Prediction, PredictionLog
-
-BINS = 10
+from ..config import Monitoring
+from ..layout import replacing
+from ..models.bundle import ACTUAL, SCORE
+from . import detectors
+from .detectors import Detection
+from .findings import Finding
+from .windows import Window
 
 
 @dataclass(frozen=True)
-class ColumnDrift:
-    """`psi` is the population stability index against the reference."""
+class DriftKind:
+    """A kind of drift, what it means and what is to be done about it."""
 
     name: str
-    psi: float
-    drifted: bool
+    meaning: str
+    do: str
+
+
+DATA = DriftKind(
+    "data drift",
+    "what the model is asked is otherwise distributed than the rows that it was tested on",
+    "See whether the model is still right, and where the inputs come from; by itself it is no reason to retrain.",
+)
+KINDS = {
+    SCORE: DriftKind(
+        "prediction drift",
+        "the model answers otherwise than on the rows that it was tested on",
+        "Look for the inputs that drifted with it; a broken one is mended at its source.",
+    ),
+    ACTUAL: DriftKind(
+        "label drift",
+        "the truth is otherwise distributed than in the rows that the model was tested on",
+        "Probabilities may be off for all rows: look at performance, and retrain if it fell.",
+    ),
+}
 
 
 @dataclass(frozen=True)
-class DriftReport:
-    """`columns` is empty and `drifted_share` None when too few predictions were logged for a verdict."""
+class Compared:
+    """A column of one window against the reference; `p_value` is that of the window's columns taken together."""
 
-    model_version: str
-    rows: int
-    reference_rows: int
-    columns: list[ColumnDrift]
-    drifted_share: float | None
-    sentence: str
-
-
-def run(config: Config, layout: Layout) -> DriftReport:
-    """Writes results/monitoring/drift.json and, with a verdict, drift.html."""
-    current = deployment.required(layout)
-    reference = pd.read_parquet(layout.deploy / current.champion.bundle / REFERENCE)
-    log = PredictionLog(config.monitoring.prediction_log, layout)
-    logged = as_frame(log.newest(current.champion.version, config.monitoring.window), reference)
-    report = compare(current.champion.version, logged, reference, config.monitoring)
-    folder = layout.results / "monitoring"
-    write_json(folder / "drift.json", {"made": datetime.now(timezone.utc).isoformat(), **asdict(report)})
-    if report.columns:
-        with replacing(folder / "drift.html") as page:
-            write_page(logged, reference, config.monitoring.psi_threshold, page)
-    return report
+    column: str
+    detector: str
+    statistic: float
+    p_value: float | None
+    differs: bool
 
 
-def as_frame(predictions: list[Prediction], reference: pd.DataFrame) -> pd.DataFrame:
-    """Inputs and score of the logged predictions, with the columns and types of `reference`."""
-    rows = [{**prediction.inputs, SCORE: prediction.score} for prediction in predictions]
-    logged = pd.DataFrame(rows, columns=list(reference.columns))
-    numeric = reference.select_dtypes("number").columns
-    return logged.astype(dict.fromkeys(numeric, float))
+@dataclass(frozen=True)
+class Drift:
+    """`suspected` columns differ in the newest window, `drifted` ones in `monitoring.least` of the last `of` windows.
 
+    An unfinished window counts where there is no other.
 
-def compare(version: str, logged: pd.DataFrame, reference: pd.DataFrame, policy: Monitoring) -> DriftReport:
-    """PSI of every column; a column has drifted above `policy.psi_threshold`."""
-    where = f"{len(logged):,} predictions of version {version} against {len(reference):,} reference rows"
-    if len(logged) < policy.min_rows:
-        sentence = f"monitor   {where}: too few for a verdict, {policy.min_rows:,} are needed"
-        return DriftReport(version, len(logged), len(reference), [], None, sentence)
-    indices = {name: population_stability_index(reference[name], logged[name]) for name in reference}
-    columns = [ColumnDrift(str(name), round(psi, 4), psi > policy.psi_threshold) for name, psi in indices.items()]
-    columns.sort(key=lambda column: -column.psi)
-    drifted = [column.name for column in columns if column.drifted]
-    sentence = f"monitor   {where}: {len(drifted)} of {len(columns)} columns drifted" + (
-        f" ({', '.join(drifted)})" if drifted else ""
-    )
-    return DriftReport(version, len(logged), len(reference), columns, len(drifted) / len(columns), sentence)
-
-
-def population_stability_index(reference: pd.Series, current: pd.Series) -> float:
-    """Over ten quantile bins of a numeric `reference`, or its categories; missing values are a bin of their own.
-
-    0 = same, 0.1 to 0.25 = moved, above 0.25 = shifted (Siddiqi 2006). An empty bin counts as half a row.
+    `share` is that of the features that drifted (0 to 1); None without a window to judge.
     """
-    if pd.api.types.is_numeric_dtype(reference):
-        edges = np.unique(reference.quantile(np.linspace(0, 1, BINS + 1)[1:-1]).dropna())
-        reference, current = (
-            pd.Series(np.searchsorted(edges, side), index=side.index).where(side.notna())
-            for side in (reference, current)
+
+    windows: list[list[Compared]]
+    suspected: tuple[str, ...]
+    drifted: tuple[str, ...]
+    share: float | None
+    together: Compared | None
+
+
+def judge(windows: Sequence[Window], reference: Window, policy: Monitoring, seed: int) -> Drift:
+    """Every column of every window, and in the newest one all features together."""
+    compared = [compare(window.rows, reference.rows, policy) for window in windows]
+    differing = [[one.column for one in columns if one.differs] for columns in compared]
+    whole = [names for names, window in zip(differing, windows, strict=True) if window.whole]
+    recent = (whole or differing)[-policy.of :]
+    counts = Counter(name for names in recent for name in names)
+    drifted = tuple(str(name) for name in reference.rows if counts[str(name)] >= policy.least)
+    features = [name for name in reference.rows if name not in KINDS]
+    share = len([name for name in drifted if name in features]) / len(features) if windows else None
+    together = None
+    if windows and policy.together and len(windows[-1].rows) >= policy.min_rows:
+        detect = detectors.TOGETHER[policy.together]
+        one = detect(reference.rows[features], windows[-1].rows[features], seed)
+        differs = _differs(one, one.p_value, policy)
+        together = Compared("all features", one.detector, one.statistic, one.p_value, differs)
+    suspected = tuple(differing[-1]) if differing else ()
+    return Drift(compared, suspected, drifted, share, together)
+
+
+def compare(rows: pd.DataFrame, reference: pd.DataFrame, policy: Monitoring) -> list[Compared]:
+    """Each column that has enough values on both sides; p-values are adjusted for the number of columns."""
+    found = {}
+    for name in reference:
+        side, other = reference[name], rows[name]
+        if name == ACTUAL:
+            side, other = side.dropna().infer_objects(), other.dropna().infer_objects()
+        if min(side.notna().sum(), other.notna().sum()) >= policy.min_rows:
+            found[str(name)] = chosen(side, other, policy)
+    tested = {name: one.p_value for name, one in found.items() if one.p_value is not None}
+    together = dict(zip(tested, detectors.adjusted(list(tested.values())), strict=True))
+    judged = {name: _differs(one, together.get(name), policy) for name, one in found.items()}
+    return [
+        Compared(name, one.detector, round(one.statistic, 4), together.get(name), judged[name])
+        for name, one in found.items()
+    ]
+
+
+def chosen(reference: pd.Series, current: pd.Series, policy: Monitoring) -> Detection:
+    """The detector of `monitoring.detector`; auto: a test of small samples, the stability index of large ones, of which
+    a test would call every trifle different.
+    """
+    numeric = pd.api.types.is_numeric_dtype(reference)
+    name = policy.detector
+    if name == "auto":
+        large = min(len(reference), len(current)) >= policy.large
+        name = "psi" if large else "kolmogorov_smirnov" if numeric else "chi_squared"
+    if not numeric and name in detectors.NUMBERS:
+        name = "chi_squared"
+    return (detectors.NUMBERS.get(name) or detectors.ANY[name])(reference, current)
+
+
+def _differs(found: Detection, p_value: float | None, policy: Monitoring) -> bool:
+    """Surely different, where there is a test, and by enough to matter, where there is a threshold."""
+    least = policy.thresholds.get(found.detector)
+    surely = p_value is None or p_value < policy.significance
+    return bool(surely and (least is None or found.statistic > least))
+
+
+def findings(drift: Drift, policy: Monitoring) -> list[Finding]:
+    """One for each kind of drift that counts."""
+    inputs = [name for name in drift.drifted if name not in KINDS]
+    counts = {
+        DATA: drift.share is not None and drift.share > policy.max_drifted_share,
+        **{kind: column in drift.drifted for column, kind in KINDS.items()},
+    }
+    return [
+        Finding(
+            kind.name.replace(" ", "_"),
+            "warning",
+            f"{kind.name}: {kind.meaning}" + (f" ({', '.join(inputs)})" if kind is DATA else ""),
+            kind.do,
         )
-    expected, actual = (
-        side.astype(object).where(side.notna(), "missing").value_counts() for side in (reference, current)
-    )
-    bins = expected.index.union(actual.index)
-    expected, actual = (side.reindex(bins, fill_value=0).clip(lower=0.5) / side.sum() for side in (expected, actual))
-    return float(((actual - expected) * np.log(actual / expected)).sum())
+        for kind, tell in counts.items()
+        if tell
+    ]
 
 
-def write_page(logged: pd.DataFrame, reference: pd.DataFrame, threshold: float, page: Path) -> None:
-    """Evidently's drift report, by the same index and threshold as the verdict."""
+def shown(names: Sequence[str]) -> str:
+    """Columns in words."""
+    return ", ".join("truth" if name == ACTUAL else name for name in names) or "nothing"
+
+
+def write_page(window: Window, reference: Window, threshold: float, page: Path) -> None:
+    """Evidently's drift report of one window, by the stability index."""
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    numeric = list(reference.select_dtypes("number").columns)
+    sides = [side.rows.drop(columns=ACTUAL) for side in (window, reference)]
+    numeric = list(sides[1].select_dtypes("number").columns)
     definition = DataDefinition(
-        numerical_columns=numeric, categorical_columns=[name for name in reference if name not in numeric]
+        numerical_columns=numeric, categorical_columns=[name for name in sides[1] if name not in numeric]
     )
-    preset = DataDriftPreset(method="psi", threshold=threshold)
-    current, past = (Dataset.from_pandas(frame, data_definition=definition) for frame in (logged, reference))
-    Report([preset]).run(current, past).save_html(str(page))
+    current, past = (Dataset.from_pandas(frame, data_definition=definition) for frame in sides)
+    with replacing(page) as temporary:
+        Report([DataDriftPreset(method="psi", threshold=threshold)]).run(current, past).save_html(str(temporary))

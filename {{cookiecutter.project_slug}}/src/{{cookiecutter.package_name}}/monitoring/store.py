@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
@@ -73,6 +73,7 @@ class Feedback:
     truth: Any = None
     wrong: bool | None = None
     comment: str | None = None
+    received: datetime | None = field(default=None, compare=False)
 
 
 def new_id() -> str:
@@ -124,6 +125,24 @@ class PredictionLog:
             sa.event.listen(self._engine, "connect", _write_ahead)
         self._made: set[str] = set()
         self._journal = Journal(layout.journal)
+
+    def wait(self, seconds: float) -> None:
+        """Returns when the database answers. Raises ProjectError when it does not within so many seconds."""
+        until, told = time.monotonic() + seconds, False
+        while True:
+            try:
+                with self._engine.connect() as connection:
+                    connection.execute(sa.select(1))
+                return
+            except sa.exc.OperationalError as error:
+                where = self._engine.url.render_as_string(hide_password=True)
+                if time.monotonic() >= until:
+                    why = str(error.orig).strip().splitlines()[0]
+                    raise ProjectError(f"The prediction log at {where} does not answer: {why}. Try again.") from error
+                if not told:
+                    print(f"monitor   the prediction log at {where} is away, waiting for it", flush=True)
+                told = True
+                time.sleep(1)
 
     def append(self, *answered: Answered) -> None:
         """In the journal when it returns, whatever becomes of the process then."""
@@ -185,6 +204,22 @@ class PredictionLog:
                 total += int(found or 0)
         return total
 
+    def rows_between(self, begin: datetime, end: datetime) -> int | None:
+        """Rows that were shown or not, of requests from `begin` on and before `end`; None before the log begins."""
+        self.collect()
+        names, total = self._tables(ANSWERED), 0
+        with self._engine.connect() as connection:
+            if not names or not self._begins(connection, names[0], first_id(end)):
+                return None
+            for name in names:
+                if not _name(ANSWERED, first_id(begin)) <= name <= _name(ANSWERED, first_id(end)):
+                    continue
+                table = _predictions(name)
+                query = sa.select(sa.func.sum(sa.func.json_array_length(table.c.scores)))
+                found = query.where(table.c.id >= first_id(begin), table.c.id < first_id(end))
+                total += int(connection.execute(found).scalar_one() or 0)
+        return total
+
     def predictions(self, since: str = "") -> Iterator[Prediction]:
         """Newest first; only those of requests whose id is above `since`."""
         self.collect()
@@ -205,8 +240,8 @@ class PredictionLog:
             for one in (one for one, known in zip(feedback, taken, strict=True) if known):
                 table = _feedback(_name(FEEDBACK, one.prediction_id))
                 self._make(connection, table)
-                now = datetime.now(timezone.utc)
-                connection.execute(sa.insert(table).values(**vars(one), received=now))
+                received = datetime.now(timezone.utc)
+                connection.execute(sa.insert(table).values(**vars(replace(one, received=received))))
         return taken
 
     def feedback(self, since: str = "") -> dict[str, Feedback]:
@@ -219,7 +254,8 @@ class PredictionLog:
                 table = _feedback(name)
                 query = sa.select(table).where(table.c.prediction_id > since).order_by(table.c.position)
                 for row in connection.execute(query):
-                    found[row.prediction_id] = Feedback(row.prediction_id, row.truth, row.wrong, row.comment)
+                    received = row.received.replace(tzinfo=timezone.utc)  # SQLite keeps no zone
+                    found[row.prediction_id] = Feedback(row.prediction_id, row.truth, row.wrong, row.comment, received)
         return found
 
     def trim(self, days: int) -> list[str]:
@@ -272,6 +308,12 @@ class PredictionLog:
             if not sa.inspect(connection).has_table(table.name):
                 raise
         self._made.add(table.name)
+
+    def _begins(self, connection: sa.Connection, oldest: str, before: str) -> bool:
+        """Whether the log has a request below the id `before`; `oldest` is its first table."""
+        table = _predictions(oldest)
+        earliest = connection.execute(sa.select(sa.func.min(table.c.id))).scalar_one()
+        return earliest is not None and earliest < before
 
     def _tables(self, kind: str) -> list[str]:
         """The tables of a kind, oldest day first."""

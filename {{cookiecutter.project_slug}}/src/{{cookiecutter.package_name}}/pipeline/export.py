@@ -62,7 +62,7 @@ def write(
     """
     model, features, test = model.kind.deployable(model, parts)
     made = portable(config, model, features, test)
-    reference = features.sample(min(REFERENCE_ROWS, len(features)), random_state=config.seed).sort_index()
+    watched = reference_rows(model, parts["test"], test, config.seed)
     with replacing(target) as folder:
         folder.mkdir()
         onnx.save(made.model, folder / bundle.MODEL)
@@ -72,12 +72,23 @@ def write(
         name = type(model.estimator).__name__
         write_json(
             folder / bundle.BACKGROUND,
-            as_columns(reference.sample(min(BACKGROUND_ROWS, len(reference)), random_state=config.seed)),
+            as_columns(features.sample(min(BACKGROUND_ROWS, len(features)), random_state=config.seed)),
         )
         write_json(folder / bundle.METADATA, {**origin, "model": name, "parity": made.parity})
-        reference.assign(**{bundle.SCORE: model.scores(reference)}).to_parquet(folder / bundle.REFERENCE, index=False)
+        watched.to_parquet(folder / bundle.REFERENCE, index=False)
         bundle.seal(folder)
     return made.parity
+
+
+def reference_rows(model: Model, part: pd.DataFrame, test: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """What production is compared with: rows that the model has not learnt from, what it answers and what was true.
+
+    `test` are the features that the model is asked with, `part` the same rows with their target.
+    """
+    rows = test.assign(**{bundle.SCORE: model.scores(test)})
+    if model.kind.by_row and model.task.target:
+        rows = rows.assign(**{bundle.ACTUAL: part[model.task.target].to_numpy()})
+    return rows.sample(min(REFERENCE_ROWS, len(rows)), random_state=seed).sort_index()
 
 
 @dataclass(frozen=True)

@@ -39,17 +39,19 @@ def run(config: Config, layout: Layout) -> None:
         folder.mkdir()
         total = count(connection, parquet(view))
         rows = write_parts(connection, view, config.task, config.split, config.seed, folder)
+        unlabelled = total - sum(rows.values())
         check_leakage(connection, config, folder)
         kinds.of(config.task).check_parts(connection, relations(folder))
         left_in, left_out = features.choose(connection, parquet(folder / "train.parquet"), config.task)
         write_json(folder / FEATURES, {"features": left_in, "left_out": left_out})
+        if config.window.kind != "all":
+            rows["train"] = keep_window(config, folder, left_in)
         for name, number in rows.items():
             print(
                 f"split     {name:<12} {number:>10,} rows{_span(connection, config.task, folder / f'{name}.parquet')}",
                 flush=True,
             )
             record.table(name, rows_out=number)
-        unlabelled = total - sum(rows.values())
         record.facts["without_target"] = unlabelled
     if unlabelled:
         print(f"split     {unlabelled:,} rows have no {config.task.target} and are in no part")
@@ -111,6 +113,20 @@ def write_parts(
             f"{', '.join(empty)} would be empty. Change conf/split/ or land more data."
         )
     return parts
+
+
+def keep_window(config: Config, folder: Path, features: list[str]) -> int:
+    """Leave in the training part what `window` lets a model learn from; the rows that are left."""
+    import pandas as pd
+
+    from . import window
+
+    train, validation = (pd.read_parquet(folder / f"{part}.parquet") for part in PARTS[:2])
+    chosen = window.choose(config, train, validation, features)
+    kept = train[chosen.keep]
+    kept.to_parquet(folder / "train.parquet", index=False)
+    print(f"split     learns from {chosen.told}: {len(kept):,} of {len(train):,} training rows", flush=True)
+    return len(kept)
 
 
 def relations(folder: Path) -> dict[str, str]:

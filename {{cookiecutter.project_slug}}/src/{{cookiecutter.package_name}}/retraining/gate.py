@@ -103,7 +103,7 @@ def judge(
     """
 
     def measured(outputs: np.ndarray, taken: Any = slice(None), weights: np.ndarray | None = None) -> float:
-        return kind.metrics(actual[taken], outputs[taken], classes, weights)[kind.measure]
+        return kind.score(actual[taken], outputs[taken], classes, weights)
 
     score = measured(challenger)
     if champion is None:

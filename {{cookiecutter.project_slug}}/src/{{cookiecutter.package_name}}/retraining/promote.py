@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,17 +19,21 @@ from ..monitoring import arms
 from ..pipeline import export, split
 from . import gate
 
+BETTER = ("Successful", "Promoted")
+"""Outcomes by which a challenger that runs beside the champion takes its place."""
+
 
 @dataclass(frozen=True)
 class Promotion:
     """`promoted` is False when the champion stays, also when it is this very version already.
 
-    `version` is None when the gate did not let the model in, so that nothing was registered.
+    `version` is None when the gate did not let the model in, so that nothing was registered: the outcome is Refused.
     """
 
     version: str | None
     promoted: bool
     sentence: str
+    outcome: Literal["Refused"] | gate.Outcome
 
 
 def run(config: Config, layout: Layout) -> Promotion:
@@ -38,7 +43,9 @@ def run(config: Config, layout: Layout) -> Promotion:
     run_id = read_json(layout.trained / "run.json")["run_id"]
     champion = registry.with_alias(layout, registry.CHAMPION)
     if champion and champion.run_id == run_id:
-        return Promotion(champion.number, False, f"promote   version {champion.number} is the champion already")
+        return Promotion(
+            champion.number, False, f"promote   version {champion.number} is the champion already", "Promoted"
+        )
     challenger = bundle.load(layout.bundle)
     parts, kind = split.read_all(config, layout), kinds.of(config.task)
     asked = kind.hold_out(parts, challenger.schema.classes, config.seed)
@@ -46,16 +53,17 @@ def run(config: Config, layout: Layout) -> Promotion:
     failed = [check for check in checked(config, layout, challenger, rows) if not check.passes]
     if failed:
         why = "; ".join(f"{check.name} ({check.told})" for check in failed)
-        governance.decided(layout, "Refused", version=None, run_id=run_id, why=why)
-        return Promotion(None, False, f"promote   the gate refuses the model, nothing is registered: {why}")
+        _note(layout, "Refused", run_id, version=None, why=why)
+        return Promotion(None, False, f"promote   the gate refuses the model, nothing is registered: {why}", "Refused")
     verdict = judged(config, layout, challenger, champion, rows, asked.actual)
     version = registry.register(layout, run_id)
-    governance.decided(
+    defended = champion.number if champion else None
+    _note(
         layout,
         verdict.outcome,
+        run_id,
         version=version.number,
-        run_id=run_id,
-        champion=champion.number if champion else None,
+        champion=defended,
         why=verdict.sentence,
         **verdict.numbers(),
     )
@@ -63,10 +71,10 @@ def run(config: Config, layout: Layout) -> Promotion:
     if verdict.outcome != "Promoted":
         registry.set_alias(layout, registry.CHALLENGER, version.number)
         told = f"promote   {verdict.outcome}: version {version.number} stays challenger: {verdict.sentence}"
-        return Promotion(version.number, False, told)
+        return Promotion(version.number, False, told, verdict.outcome)
     registry.promote(layout, version)
     told = f"promote   {verdict.outcome}: version {version.number} is champion: {verdict.sentence}"
-    return Promotion(version.number, True, told)
+    return Promotion(version.number, True, told, verdict.outcome)
 
 
 def rollback(layout: Layout) -> str:
@@ -83,13 +91,13 @@ def rollback(layout: Layout) -> str:
     return previous.number
 
 
-def succeeded(layout: Layout, verdict: arms.Verdict) -> str:
+def succeeded(layout: Layout, verdict: arms.Verdict | gate.Verdict) -> str:
     """The challenger that runs beside the champion takes its place, since the feedback says so; its number.
 
     Raises ProjectError when the feedback does not.
     """
     current = deployment.required(layout)
-    if current.challenger is None or verdict.outcome != "Successful":
+    if current.challenger is None or verdict.outcome not in BETTER:
         raise ProjectError(
             f"The rollout is {verdict.outcome}, so that the champion stays: `make status` says what is still needed, "
             "`make rollback` withdraws the challenger."
@@ -154,6 +162,12 @@ def judged(
         challenger.schema.classes,
         config.seed,
     )
+
+
+def _note(layout: Layout, decision: str, run_id: str, **facts: Any) -> None:
+    """A line of the audit trail, unless a run that was killed has written it."""
+    if not any(one["decision"] == decision and one.get("run_id") == run_id for one in governance.decisions(layout)):
+        governance.decided(layout, decision, run_id=run_id, **facts)
 
 
 def _fits(model: Bundle, config: Config, rows: Columns) -> bool:

@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 from pydantic_core import from_json, to_json
 
 from ..config import Serving
+from ..layout import Layout
 from ..monitoring.store import new_id
 from . import (
     auth,
+    dashboard,
     errors,
     feedback,
     headers,
@@ -27,16 +29,30 @@ from . import (
     pages,
     predict,
 )
+from .load import Load
 from .rows import Parser
 from .service import Service
 from .short import Short
+
+PROJECT = Layout()
+"""The project in the working folder."""
 
 SHORT = "short"
 """The extension of the application that answers what Flask is not needed for."""
 
 
-def create_app(serving: Serving, service: Service | None, title: str, keys: auth.Keys | None = None) -> Flask:
-    """The API of one deployment; without a service only health answers, and all else says why not."""
+def create_app(
+    serving: Serving,
+    service: Service | None,
+    title: str,
+    keys: auth.Keys | None = None,
+    layout: Layout = PROJECT,
+    load: Load | None = None,
+) -> Flask:
+    """The API of one deployment; without a service only health answers, and all else says why not.
+
+    `layout` and `load` are what /monitoring shows.
+    """
     keys = keys or {}
     app = Flask(__name__, static_folder=None)
     app.json = _Json(app)
@@ -63,6 +79,7 @@ def create_app(serving: Serving, service: Service | None, title: str, keys: auth
     app.register_blueprint(inference.blueprint(service, parser))
     app.register_blueprint(openapi.blueprint(title, service.version, keys=bool(keys)))
     app.register_blueprint(pages.blueprint(service, title))
+    app.register_blueprint(dashboard.blueprint(layout, load or Load()))
     if not serving.rate_limit and not serving.log_requests:
         app.extensions[SHORT] = Short(service, parser, keys)
     return app

@@ -21,6 +21,7 @@ Role = Literal["predict", "feedback", "operate"]
 
 NEEDED: Mapping[str, Role | None] = {
     "feedback.feedback": "feedback",
+    "dashboard.monitoring": "operate",
     "metrics.metrics": "operate",
     "health.healthz": None,
     "health.readyz": None,

@@ -33,18 +33,22 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def predict(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """POST `rows` to /v1/predict, with the key in $API_KEY, if any. Raises ProjectError with what the API said."""
-    body, key = json.dumps({"rows": rows}).encode(), os.environ.get("API_KEY")
+    """POST `rows` to /v1/predict. Raises ProjectError as `post`."""
+    return post(f"{url}/v1/predict", {"rows": rows})
+
+
+def post(address: str, values: dict[str, Any]) -> dict[str, Any]:
+    """With the key in $API_KEY, if any. Raises ProjectError with what the API said."""
+    body, key = json.dumps(values).encode(), os.environ.get("API_KEY")
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    request = urllib.request.Request(f"{url}/v1/predict", body, headers)
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=60) as response:
             answer: dict[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:
-        raise ProjectError(f"{url} refused: {error.read().decode()}") from error
+        raise ProjectError(f"{address} refused: {error.read().decode()}") from error
     except OSError as error:
-        raise ProjectError(f"Nothing answers at {url} ({error}): start the API with `make serve`.") from error
+        raise ProjectError(f"Nothing answers at {address} ({error}): start the API with `make serve`.") from error
 
 
 def example(layout: Layout) -> dict[str, Any]:

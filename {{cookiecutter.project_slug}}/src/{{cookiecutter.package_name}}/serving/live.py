@@ -20,6 +20,7 @@ from ..monitoring.store import PredictionLog
 from . import auth, house, logs, metrics
 from .app import SHORT, create_app
 from .errors import RefusedError
+from .load import SAMPLE_SECONDS, Load
 from .service import Service
 from .short import Short
 
@@ -43,6 +44,7 @@ class Live:
         self._log = PredictionLog(config.monitoring.prediction_log, layout)
         self._service: Service | None = None
         self._bundles: dict[str, Bundle] = {}
+        self._busy = Load()
         self._seen = self._stamps()
         self.app = self._build()
 
@@ -72,7 +74,11 @@ class Live:
     @property
     def turns(self) -> list[house.Turn]:
         """What a worker has to do beside its requests."""
-        return [house.Turn(LOOK_SECONDS, self.look), house.Turn(LOOK_SECONDS, self._log.rotate)]
+        return [
+            house.Turn(LOOK_SECONDS, self.look),
+            house.Turn(LOOK_SECONDS, self._log.rotate),
+            house.Turn(SAMPLE_SECONDS, self._busy.sample),
+        ]
 
     def warm(self) -> None:
         """Explain one row, where it is asked for, so that nobody waits for the library to be imported."""
@@ -88,7 +94,8 @@ class Live:
             bundles = {arm: loaded[model.bundle] for arm, model in current.arms.items()}
             service = Service(current, bundles, self._log, self._config.serving)
             self._bundles = loaded
-        app = create_app(self._config.serving, service, PACKAGE.replace("_", " "), auth.read(self._layout))
+        title, keys = PACKAGE.replace("_", " "), auth.read(self._layout)
+        app = create_app(self._config.serving, service, title, keys, self._layout, self._busy)
         before, self._service = self._service, service
         if service:
             metrics.deployed(service.deployment, before.deployment if before else None)

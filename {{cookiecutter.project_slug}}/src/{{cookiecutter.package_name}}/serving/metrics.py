@@ -94,18 +94,22 @@ def blueprint() -> Blueprint:
 
 
 def exposed() -> bytes:
+    return bytes(generate_latest(registry()))
+
+
+def registry() -> CollectorRegistry:
     """The counts of every worker that has lived since the start, processor time and memory of those that live now."""
     folder = os.environ.get(FOLDER)
     if folder is None:
-        return bytes(generate_latest(REGISTRY))
+        return REGISTRY
     pids = {int(path.stem.rpartition("_")[2]) for path in Path(folder).glob("*.db")}
     alive = {pid for pid in pids if psutil.pid_exists(pid)}
     for pid in pids - alive:
         multiprocess.mark_process_dead(pid, folder)
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry, folder)
-    registry.register(_Workers(alive))  # type: ignore[arg-type]
-    return bytes(generate_latest(registry))
+    found = CollectorRegistry()
+    multiprocess.MultiProcessCollector(found, folder)
+    found.register(_Workers(alive))  # type: ignore[arg-type]
+    return found
 
 
 class _Workers:
