@@ -77,18 +77,19 @@ def window(fault, seed, place):
     ids = [prediction_id(f"{start}{row:016x}", 0) for row in range(size)]
     return Window(ids, "1", made.rows.assign(**{SCORE: made.outputs[:, -1]}), made.outputs)
 
+judge = watch.Judge(settings, model, reference)
 for fault in names:
     for seed in range(seeds):
         seen = [window(fault, seed, place) for place in range(clean + struck)]
         known, found = {}, []
-        for upto in range(1, len(seen) + 1):
-            judged = watch.judge(settings, model, seen[:upto], reference, known)
+        for upto in range(clean, len(seen) + 1):
+            judged = judge.judge(seen[:upto], known)
             known = {
                 (one.ids[0], int(one.known.sum())): performance
                 for one, performance in zip(seen, judged.performances)
             }
             found.append(sorted({one.key for one in judged.findings}))
-        print(json.dumps({"fault": fault, "seed": seed, "clean": clean, "found": found}), flush=True)
+        print(json.dumps({"fault": fault, "seed": seed, "found": found}), flush=True)
 """
 
 
@@ -123,10 +124,10 @@ def table(months: list[dict[str, Any]]) -> str:
 
 
 def new_in(month: dict[str, Any]) -> dict[str, int]:
-    """Key of each alert that is new since the first windows, and after how many windows it came."""
-    before = {key for found in month["found"][: month["clean"]] for key in found}
+    """Key of each alert that was not open when the fault began, and after how many windows it came."""
+    before, *after = month["found"]
     came: dict[str, int] = {}
-    for place, found in enumerate(month["found"][month["clean"] :], start=1):
+    for place, found in enumerate(after, start=1):
         for key in found:
             if key not in before:
                 came.setdefault(key, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gzip
 import http.server
 import json
 import os
@@ -63,6 +64,12 @@ def command(project: BakedProject, *arguments: str, fails: bool = False) -> str:
     return told
 
 
+def monitored(project: BakedProject, *arguments: str) -> int:
+    """What `monitor` ends with."""
+    line = [".venv/bin/python", "-m", PACKAGE, "monitor", *arguments]
+    return subprocess.run(line, cwd=project.root, env=environment()).returncode
+
+
 @contextlib.contextmanager
 def begun(project: BakedProject, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command of the project with all that it starts, killed at the end."""
@@ -97,8 +104,8 @@ def decisions(project: BakedProject) -> list[dict[str, Any]]:
 
 
 def test_without_predictions_nothing_is_judged_and_nothing_retrained(loop: BakedProject) -> None:
-    assert "too few predictions in the log" in command(loop, "monitor", "--no-report")
-    assert "retrain   no: no trigger fired: 0 of 1,000 predictions" in command(loop, "retrain")
+    assert "too few predictions in the log" in loop.make("monitor")
+    assert "retrain   no: no trigger fired: 0 of 1,000 predictions" in loop.make("retrain")
     assert "Nobody has looked" not in loop.text("results/monitoring/index.html")
 
 
@@ -123,7 +130,8 @@ def test_the_report_tells_what_drifted_how_right_the_model_was_and_what_was_fore
     assert first["rows"] == 1000
     assert first["actual"]["low"] < first["actual"]["value"] < first["actual"]["high"]
     assert abs(first["missed"]) < 0.15
-    assert {alert["key"] for alert in report["alerts"]} >= {"data_drift"}
+    assert {"temp", "dewp"} <= set(report["drifted"])
+    assert 0 < report["drifted_share"] < 0.5
     assert report["together"]["p_value"] < 0.01
 
 
@@ -171,6 +179,28 @@ def test_a_broken_sensor_is_found_and_a_poisoned_batch_stops_at_the_gate(loop: B
     assert "There is no fault flood" in command(loop, "simulate", "--fault", "flood", fails=True)
 
 
+def test_an_empty_month_and_one_with_little_truth_are_gone_through(loop: BakedProject) -> None:
+    policy, champion = loop.root / "conf" / "retraining" / "default.yaml", loop.text("deploy/deployment.json")
+    text = policy.read_text(encoding="utf-8")
+    text = re.sub("(?m)^min_new_predictions: .*$", "min_new_predictions: null", text)
+    policy.write_text(text.replace("on_performance: true", "on_performance: false"), encoding="utf-8")
+    command(loop, "compose")
+    october = loop.root / "data" / "bundled" / "flights-2013-10.csv.gz"
+    with gzip.open(october, "rt") as file:
+        header = file.readline()
+    with gzip.open(october, "wt") as file:
+        file.write(header)
+    before = logged(loop)
+    told = command(loop, "simulate", "--months", "2", "--fault", "missing_labels")
+    months = {month["month"]: month for month in csv.DictReader(loop.text("results/simulation.csv").splitlines())}
+    assert (months["2013-10"]["rows"], months["2013-10"]["live_auc"]) == ("0", "")
+    assert "retrain   no: no trigger fired: none is set" in told
+    rows, _, truths = logged(loop)
+    assert rows == before[0] + int(months["2013-11"]["rows"]) > before[0] + 2000
+    assert before[2] < truths < before[2] + 0.5 * 2000 + 1000
+    assert loop.text("deploy/deployment.json") == champion
+
+
 def test_alerts_go_out_by_mail_and_webhook_once(loop: BakedProject, tools: Path, tmp_path: Path) -> None:
     received: list[dict[str, Any]] = []
 
@@ -196,8 +226,7 @@ def test_alerts_go_out_by_mail_and_webhook_once(loop: BakedProject, tools: Path,
         text = text.replace("mail_to: []", "mail_to: [ann@example.com]").replace("mail_port: 25", f"mail_port: {port}")
         alerts.write_text(text.replace("mail_host: localhost", "mail_host: 127.0.0.1"), encoding="utf-8")
         command(loop, "compose")
-        command_line = [".venv/bin/python", "-m", PACKAGE, "monitor", "--no-report"]
-        ended = [subprocess.run(command_line, cwd=loop.root, env=environment()).returncode for _ in range(2)]
+        ended = [monitored(loop, "--no-report"), monitored(loop)]
         until(lambda: "To: ann@example.com" in mailed.read_text(encoding="utf-8"))
     finally:
         smtp.kill()
@@ -209,6 +238,7 @@ def test_alerts_go_out_by_mail_and_webhook_once(loop: BakedProject, tools: Path,
     assert {one["key"] for one in message["alerts"]} == {one["key"] for one in report["alerts"]}
     assert "Since 20" in message["text"]
     assert mailed.read_text(encoding="utf-8").count("Subject: [late_planes]") == 1
+    assert (loop.root / "results" / "monitoring" / "drift.html").stat().st_size > 1_000_000
 
 
 def test_the_dashboard_shows_it_in_a_browser(loop: BakedProject, chromium: str) -> None:

@@ -1,4 +1,4 @@
-"""A rendered project, from `make setup` to a retrained model. The tests build on each other, in this order."""
+"""A rendered project, from `make setup` to a served model. The tests build on each other, in this order."""
 
 from __future__ import annotations
 
@@ -270,24 +270,3 @@ def test_a_clone_gets_the_data_of_its_commit_from_the_remote(deployed: BakedProj
     assert other.run(".venv/bin/dvc", "status").strip() == "Data and pipelines are up to date."
     assert last_json(other.python(ZONES)) == last_json(deployed.python(ZONES))
     shutil.rmtree(clone)
-
-
-def test_monitor_without_enough_predictions_gives_no_verdict(deployed: BakedProject) -> None:
-    assert "too few for a verdict" in deployed.make("monitor")
-    assert "no trigger fired" in deployed.make("retrain")
-
-
-def test_two_months_of_production_are_answered_watched_and_learnt_from(deployed: BakedProject) -> None:
-    deployed.make("simulate", "MONTHS=2")
-    months = list(csv.DictReader(deployed.text("results/simulation.csv").splitlines()))
-    assert [month["month"] for month in months] == ["2013-07", "2013-08"]
-    assert all(2200 < int(month["rows"]) < 2500 for month in months)
-    assert all(0.6 < float(month["live_auc"]) < 0.8 for month in months)
-    assert all(month["retrained"] == "True" for month in months)
-    assert "temp" in months[0]["drifted"]
-    assert months[1]["version"] == months[0]["version_after"]
-    champion = json.loads(deployed.text("deploy/deployment.json"))["champion"]["version"]
-    assert last_json(deployed.python(REGISTRY))["aliases"]["champion"] == champion == months[1]["version_after"]
-    report = json.loads(deployed.text("results/monitoring/drift.json"))
-    assert report["columns"][0]["psi"] > 0.25
-    assert (deployed.root / "results" / "monitoring" / "drift.html").stat().st_size > 1_000_000

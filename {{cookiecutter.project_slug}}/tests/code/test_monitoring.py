@@ -84,6 +84,17 @@ def test_days_beyond_the_retention_are_dropped(project: Layout) -> None:
     assert log.feedback() == {}
 
 
+def test_rows_of_an_hour_are_counted_and_nobody_knows_of_an_hour_before_the_log(project: Layout) -> None:
+    log, now = PredictionLog("sqlite:///data/log.sqlite", project), datetime.now(timezone.utc)
+    hour = timedelta(hours=1)
+    assert log.rows_between(now - hour, now) is None
+    log.append(answered("1", now - timedelta(days=8)), answered("1", now - hour / 2), answered("2", now - 2 * hour))
+    assert log.rows_between(now - hour, now) == 2
+    assert log.rows_between(now - timedelta(days=7), now) == 4
+    assert log.rows_between(now - timedelta(days=7, hours=1), now - timedelta(days=7)) == 0
+    assert log.rows_between(now - timedelta(days=20), now - timedelta(days=19)) is None
+
+
 def answer_and_die(project: Layout) -> None:
     PredictionLog("sqlite:///data/log.sqlite", project).append(answered("1"))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from {{ cookiecutter.package_name }} import deployment
 from {{ cookiecutter.package_name }}.config import Config, Retraining
-from {{ cookiecutter.package_name }}.retraining import gate
+from {{ cookiecutter.package_name }}.layout import Layout
+from {{ cookiecutter.package_name }}.models import answers, bundle
+from {{ cookiecutter.package_name }}.monitoring.store import Answered, Feedback, PredictionLog, new_id, prediction_id
+from {{ cookiecutter.package_name }}.pipeline import export
+from {{ cookiecutter.package_name }}.retraining import gate, shadow
 from {{ cookiecutter.package_name }}.retraining.triggers import State, decide
 
 from ..conftest import CLASSIFY
@@ -118,3 +126,29 @@ def test_the_gate_names_every_condition_that_is_not_met(smoke: Config) -> None:
     ]  # fmt: skip
     weak = {"auc": {**report["auc"], "low": 0.49}}
     assert not gate.checks(smoke.gate, kind, weak, parity, [], [], 0.1)[0].passes
+
+
+def test_a_shadow_is_judged_by_the_truth_about_the_same_rows(
+    project: Layout, smoke: Config, bundle_folder: Path, penguins: dict[str, pd.DataFrame]
+) -> None:
+    """The champion answers the other way round here, so that the shadow, which is the trained model, is better."""
+    for version in ("1", "2"):
+        shutil.copytree(bundle_folder, project.deploy / "bundles" / version)
+    models = {version: deployment.Model(version=version, bundle=f"bundles/{version}") for version in ("1", "2")}
+    now = datetime.now(timezone.utc)
+    made = deployment.Deployment(strategy="shadow", champion=models["1"], challenger=models["2"], deployed=now)
+    deployment.write(made, project)
+    assert shadow.judge(smoke, project).outcome == "Inconclusive"
+    model, test = bundle.load(bundle_folder), penguins["test"]
+    rows, target = export.as_columns(test.drop(columns="sex")), test["sex"].tolist()
+    log, id, kind = PredictionLog(smoke.monitoring.prediction_log, project), new_id(), answers.of("classification")
+    for arm, version, outputs in (
+        ("champion", "1", model.outputs(rows)[:, ::-1]),
+        ("challenger", "2", model.outputs(rows)),
+    ):
+        told = kind.columns(model.schema, outputs)
+        log.append(Answered(id, arm, version, rows, told, kind.scores(outputs).tolist(), arm == "champion"))
+    log.add_feedback([Feedback(prediction_id(id, row), truth) for row, truth in enumerate(target)])
+    verdict = shadow.judge(smoke, project)
+    assert verdict.outcome == "Promoted"
+    assert f"on the same {len(target)} rows" in verdict.sentence

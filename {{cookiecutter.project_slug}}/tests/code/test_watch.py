@@ -60,7 +60,7 @@ def drawn(model: Bundle, reference: Window, fault: str | None, seed: int) -> Win
 
 def found(smoke: Config, model: Bundle, reference: Window, fault: str | None) -> set[str]:
     seen = [drawn(model, reference, fault, seed) for seed in (1, 2, 3)]
-    return {one.key for one in watch.judge(smoke, model, seen, reference).findings}
+    return {one.key for one in watch.Judge(smoke, model, reference).judge(seen).findings}
 
 
 def test_production_like_the_reference_raises_nothing(smoke: Config, model: Bundle, reference: Window) -> None:
@@ -86,11 +86,19 @@ def test_flipped_truths_are_a_worse_model_and_no_drift_of_the_inputs(
     smoke: Config, model: Bundle, reference: Window
 ) -> None:
     seen = [drawn(model, reference, "flipped_labels", seed) for seed in (1, 2, 3)]
-    judged = watch.judge(smoke, model, seen, reference)
+    judged = watch.Judge(smoke, model, reference).judge(seen)
     assert judged.reference
     assert all(one.actual and one.actual.high < judged.reference.value for one in judged.performances)
     assert all(one.missed and one.missed > 0.2 for one in judged.performances)
     assert judged.drift.share == 0
+
+
+def test_without_any_truth_there_is_an_estimate_and_no_verdict(smoke: Config, model: Bundle, reference: Window) -> None:
+    seen = [drawn(model, reference, None, seed) for seed in (1, 2, 3)]
+    blind = [Window(one.ids, one.version, one.rows.assign(**{ACTUAL: None}), one.outputs) for one in seen]
+    judged = watch.Judge(smoke, model, reference).judge(blind)
+    assert {one.key for one in judged.findings} == {"coverage"}
+    assert all(one.actual is None and 0.7 < (one.estimate or 0) <= 1 for one in judged.performances)
 
 
 def test_rows_of_the_log_are_joined_with_their_truth_by_id(project: Layout, model: Bundle) -> None:

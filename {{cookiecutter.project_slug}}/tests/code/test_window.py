@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from {{ cookiecutter.package_name }} import config
 from {{ cookiecutter.package_name }}.config import Config, RegressionTask, Window
 from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.pipeline import window
+
+from ..conftest import new_project
 
 TASK = RegressionTask(kind="regression", view="t", target="y", time="when")
 
@@ -54,3 +58,8 @@ def test_a_window_without_a_time_says_what_to_name(smoke: Config) -> None:
         window.choose(
             smoke.model_copy(update={"window": Window(kind="fixed", days=(7,))}), pd.DataFrame(), pd.DataFrame(), []
         )
+
+
+@pytest.mark.parametrize("kind", ["all", "dynamic", "fixed", "like_production"])
+def test_every_file_of_conf_window_is_one(kind: str, tmp_path: Path) -> None:
+    assert config.load(new_project(tmp_path, f"window={kind}")).window.kind == kind

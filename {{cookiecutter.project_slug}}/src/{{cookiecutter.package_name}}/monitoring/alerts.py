@@ -54,9 +54,11 @@ def opened(
 def send(alerts: Sequence[Alert], policy: Alerts, layout: Layout, now: datetime) -> list[str]:
     """Each alert on each channel on which its quiet time is over; a line for each that could not be sent."""
     log = layout.monitoring / SENT
-    quiet_since = now - timedelta(hours=policy.quiet_hours)
+    begin = now - timedelta(hours=policy.quiet_hours)
     quiet = {
-        (one["channel"], one["key"]) for one in read_lines(log) if datetime.fromisoformat(one["sent"]) > quiet_since
+        (one["channel"], one["key"])
+        for one in read_lines(log)
+        if begin < datetime.fromisoformat(one["sent"]) <= now  # what a clock that went back has sent later is no excuse
     }
     failed = []
     for name, channel in channels(policy).items():

@@ -13,8 +13,7 @@ COLOURS = ("#1a5fd0", "#c2571a", "#2b8a3e", "#8a3ab9")
 CELL, NAMES = 18, 190
 
 
-STYLE = Markup((Path(__file__).parent / "charts.css").read_text(encoding="utf-8"))
-"""Of the pages that hold such pictures."""
+STYLE = (Path(__file__).parent / "charts.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,16 @@ class Line:
     values: Sequence[float | None]
     band: Sequence[tuple[float, float] | None] = ()
     dashed: bool = False
+
+
+def page(title: str, body: str) -> str:
+    """A whole document that needs nothing beside itself; `body` is HTML."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n"
+        f'<link rel="icon" href="data:,">\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n'
+    )
 
 
 def lines(title: str, drawn: Sequence[Line], names: Sequence[str], marks: Mapping[int, str] | None = None) -> Markup:

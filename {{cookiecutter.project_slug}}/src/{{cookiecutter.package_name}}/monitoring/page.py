@@ -29,18 +29,16 @@ def render(
 ) -> str:
     """`server` (name to text) and `load` (pictures) tell of the API that shows the page."""
     environment = Environment(loader=PackageLoader(__package__, "."), autoescape=True)
-    page = environment.get_template("page.html")
     title = PACKAGE.replace("_", " ")
-    pictures = pictures_of(report) if report and report["windows"] else []
-    return page.render(
+    body = environment.get_template("page.html").render(
         title=title,
         report=report,
-        pictures=pictures,
+        pictures=pictures_of(report) if report and report["windows"] else [],
         decisions=decisions[-DECISIONS:][::-1],
         server=server,
         load=load,
-        style=charts.STYLE,
     )
+    return charts.page(f"Monitoring – {title}", body)
 
 
 def pictures_of(report: Mapping[str, Any]) -> list[Markup]:
@@ -90,6 +88,13 @@ def _cells(windows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, 
     for column in columns:
         found = [next((one for one in window["columns"] if one["column"] == column), None) for window in windows]
         rows[column.replace("_actual", "truth")] = [
-            one and (one["statistic"], one["differs"], f"{one['detector']} {one['statistic']:.3f}") for one in found
+            one and (_depth(one), one["differs"], f"{one['detector']} {one['statistic']:.3f}") for one in found
         ]
     return dict(sorted(rows.items(), key=lambda row: -sum(bool(cell and cell[1]) for cell in row[1])))
+
+
+def _depth(one: Mapping[str, Any]) -> float:
+    """How far apart, 0 to 1; of a test whose statistic grows with the rows, how sure."""
+    if one["detector"] in ("chi_squared", "cramer_von_mises"):
+        return 0.6 if one["differs"] else 0.05
+    return float(one["statistic"])

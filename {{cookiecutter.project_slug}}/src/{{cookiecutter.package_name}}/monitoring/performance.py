@@ -63,18 +63,24 @@ class Performance:
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the newest known rows in which the model is surely worse than in the rest, by its mean loss."""
+    """A part of the newest known rows in which the model is surely worse than in the rest, by its mean loss; `low` and
+    `high` are the 95 % interval of the difference (Welch 1947).
+    """
 
     name: str
     rows: int
     loss: float
     rest: float
+    low: float
+    high: float
 
 
-def measure(window: Window, kind: Supervised, classes: tuple[str, ...], policy: Monitoring, seed: int) -> Performance:
+def measure(
+    window: Window, kind: Supervised, classes: tuple[str, ...], policy: Monitoring, estimator: Estimator, seed: int
+) -> Performance:
     known = int(window.known.sum())
     actual = measured(window, kind, classes, seed) if known >= policy.min_rows else None
-    return Performance(len(window.rows), known, actual, None)
+    return Performance(len(window.rows), known, actual, estimator.estimate(window))
 
 
 def measured(window: Window, kind: Supervised, classes: tuple[str, ...], seed: int) -> Measured | None:
@@ -178,7 +184,9 @@ def slices(windows: Sequence[Window], kind: Supervised, classes: tuple[str, ...]
             inside = (values == value).to_numpy()
             if policy.min_rows / 2 <= inside.sum() <= len(rows) - policy.min_rows / 2:
                 part, rest = losses[inside], losses[~inside]
-                found.append(Slice(f"{name} = {value}", len(part), float(part.mean()), float(rest.mean())))
+                more = part.mean() - rest.mean()
+                half = 1.96 * math.hypot(stats.sem(part), stats.sem(rest))
+                found.append(Slice(f"{name} = {value}", len(part), part.mean(), rest.mean(), more - half, more + half))
                 p_values.append(float(stats.ttest_ind(part, rest, equal_var=False, alternative="greater").pvalue))
     surely = [one for one, p in zip(found, detectors.adjusted(p_values), strict=True) if p < policy.significance]
     return sorted(surely, key=lambda one: one.rest - one.loss)

@@ -73,7 +73,7 @@ def run(config: Config, layout: Layout, *, now: datetime | None = None) -> Watch
     log.wait(PATIENCE_SECONDS)
     windows = read(log, version, model.schema, policy.window, policy.windows, policy.min_rows)
     before = previous(layout)
-    judged = judge(config, model, windows, reference, known_from(before, version))
+    judged = Judge(config, model, reference).judge(windows, known_from(before, version))
     hour = now.replace(minute=0, second=0, microsecond=0)
     week = timedelta(days=7)
     this, usual = (log.rows_between(end - timedelta(hours=1), end) for end in (hour, hour - week))
@@ -95,34 +95,37 @@ def draw(config: Config, layout: Layout, watched: Watched) -> None:
         drift.write_page(watched.judged.windows[-1], watched.compared_with, threshold, layout.monitoring / "drift.html")
 
 
-def judge(
-    config: Config,
-    model: Bundle,
-    windows: list[Window],
-    reference: Window,
-    known: Mapping[tuple[str, int], Performance] | None = None,
-) -> Judged:
-    """Reads and writes nothing. `known` are performances by the first prediction of a window and its known rows."""
-    policy, kind, classes, known = config.monitoring, kinds.of(config.task), model.schema.classes, known or {}
-    found = drift.judge(windows, reference, policy, config.seed)
-    findings = drift.findings(found, policy)
-    if windows:
-        findings += quality.findings(windows[-1], reference, model.schema, policy)
-    if not (isinstance(kind, Supervised) and reference.rows[ACTUAL].notna().any() and windows):
-        return Judged(windows, found, [], None, findings, [], {})
-    tested = performance.measured(reference, kind, classes, config.seed)
-    estimator = performance.Estimator(reference, kind, classes, config.seed)
-    performances = []
-    for window in windows:
-        one = known.get((window.ids[0], int(window.known.sum())))
-        if one is None or one.rows != len(window.rows):
-            measured = performance.measure(window, kind, classes, policy, config.seed)
-            one = Performance(measured.rows, measured.known, measured.actual, estimator.estimate(window))
-        performances.append(one)
-    findings += performance.findings(performances, tested, kind.measure, policy)
-    weak = performance.slices(windows[-policy.of :], kind, classes, policy)
-    changes = performance.stream_changes(windows, kind, classes)
-    return Judged(windows, found, performances, tested, findings, weak, changes)
+class Judge:
+    """Knows the reference of one model. Reads and writes nothing."""
+
+    def __init__(self, config: Config, model: Bundle, reference: Window) -> None:
+        self._policy, self._seed = config.monitoring, config.seed
+        self._reference, self._schema = reference, model.schema
+        kind = kinds.of(config.task)
+        self._kind = kind if isinstance(kind, Supervised) and reference.rows[ACTUAL].notna().any() else None
+        if self._kind:
+            self._tested = performance.measured(reference, self._kind, model.schema.classes, config.seed)
+            self._estimator = performance.Estimator(reference, self._kind, model.schema.classes, config.seed)
+
+    def judge(self, windows: list[Window], known: Mapping[tuple[str, int], Performance] | None = None) -> Judged:
+        """`known` are performances by the first prediction of a window and its known rows."""
+        policy, kind, classes, known = self._policy, self._kind, self._schema.classes, known or {}
+        found = drift.judge(windows, self._reference, policy, self._seed)
+        findings = drift.findings(found, policy)
+        if windows:
+            findings += quality.findings(windows[-1], self._reference, self._schema, policy)
+        if not kind or not windows:
+            return Judged(windows, found, [], None, findings, [], {})
+        performances = []
+        for window in windows:
+            one = known.get((window.ids[0], int(window.known.sum())))
+            if one is None or one.rows != len(window.rows):
+                one = performance.measure(window, kind, classes, policy, self._estimator, self._seed)
+            performances.append(one)
+        findings += performance.findings(performances, self._tested, kind.measure, policy)
+        weak = performance.slices(windows[-policy.of :], kind, classes, policy)
+        changes = performance.stream_changes(windows, kind, classes)
+        return Judged(windows, found, performances, self._tested, findings, weak, changes)
 
 
 def reported(

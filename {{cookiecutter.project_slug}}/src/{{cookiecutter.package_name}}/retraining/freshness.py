@@ -181,5 +181,4 @@ def drawn(aged: list[Point], often: list[Point], measure: str) -> str:
             (f"{measure} over the newest third of the time, by how often a model is trained again", often),
         )
     )
-    head = f"<meta charset=utf-8><title>Freshness</title><style>{charts.STYLE}</style>"
-    return f"<!doctype html><html lang=en>{head}{pictures}</html>\n"
+    return charts.page("Freshness", pictures)

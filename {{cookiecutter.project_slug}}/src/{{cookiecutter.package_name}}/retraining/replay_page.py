@@ -29,9 +29,7 @@ def write(months: Sequence[Mapping[str, Any]], measure: str, won: str, page: Pat
         names,
         marks,
     )
-    environment = Environment(loader=PackageLoader(__package__, "."), autoescape=True)
-    text = environment.get_template("replay.html").render(
-        title=PACKAGE.replace("_", " "), months=months, picture=picture, won=won, style=charts.STYLE
-    )
+    environment, title = Environment(loader=PackageLoader(__package__, "."), autoescape=True), PACKAGE.replace("_", " ")
+    body = environment.get_template("replay.html").render(title=title, months=months, picture=picture, won=won)
     with replacing(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(charts.page(f"Replay – {title}", body), encoding="utf-8")
