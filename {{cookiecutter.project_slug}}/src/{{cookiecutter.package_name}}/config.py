@@ -431,11 +431,12 @@ class Evaluation(Section):
 
 
 class Gate(Section):
-    """`floor` and `min_improvement` are of the measure of the task: AUC or R²."""
+    """`floor`, `min_improvement` and `max_fall` are of the measure of the task: AUC or R²."""
 
     floor: float | None
     max_latency_ms: float = Field(gt=0)
     min_improvement: float = Field(ge=0)
+    max_fall: float = Field(ge=0)
     confidence: float = Field(gt=0.5, lt=1)
     min_rows: int = Field(ge=1)
 

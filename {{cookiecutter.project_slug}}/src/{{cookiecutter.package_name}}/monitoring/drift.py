@@ -136,13 +136,16 @@ def _differs(found: Detection, p_value: float | None, policy: Monitoring) -> boo
 
 
 def findings(drift: Drift, policy: Monitoring) -> list[Finding]:
-    """One for each kind of drift that counts."""
+    """One for each input that drifted, and one for each kind of drift that counts."""
     inputs = [name for name in drift.drifted if name not in KINDS]
+    alone = [
+        Finding(f"drift:{name}", "warning", f"{name} drifted: {_how_far(drift, name)}", DATA.do) for name in inputs
+    ]
     counts = {
         DATA: drift.share is not None and drift.share > policy.max_drifted_share,
         **{kind: column in drift.drifted for column, kind in KINDS.items()},
     }
-    return [
+    return alone + [
         Finding(
             kind.name.replace(" ", "_"),
             "warning",
@@ -152,6 +155,11 @@ def findings(drift: Drift, policy: Monitoring) -> list[Finding]:
         for kind, tell in counts.items()
         if tell
     ]
+
+
+def _how_far(drift: Drift, column: str) -> str:
+    found = [one for columns in drift.windows for one in columns if one.column == column and one.differs][-1]
+    return f"{found.detector.replace('_', ' ')} {found.statistic:.3g} in the newest window in which it differs"
 
 
 def shown(names: Sequence[str]) -> str:

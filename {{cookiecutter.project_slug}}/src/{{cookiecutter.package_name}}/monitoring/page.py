@@ -33,7 +33,7 @@ def render(
     body = environment.get_template("page.html").render(
         title=title,
         report=report,
-        pictures=pictures_of(report) if report and report["windows"] else [],
+        pictures=pictures_of(report) if report and (report["windows"] or report["earlier"]) else [],
         decisions=decisions[-DECISIONS:][::-1],
         server=server,
         load=load,

@@ -68,8 +68,12 @@ def measure_column(values: pd.Series, column: Column) -> ColumnQuality:
 
 
 def findings(window: Window, reference: Window, schema: Schema, policy: Monitoring) -> list[Finding]:
-    """What is surely, and by `monitoring.tolerance` of the rows, worse than in the reference."""
+    """What is surely, and by `monitoring.tolerance` of the rows, worse than in the reference.
+
+    The significance is shared by the columns (Bonferroni).
+    """
     found, now, before = [], measure(window, reference, schema), measure(reference, reference, schema)
+    significance = policy.significance / len(now.columns)
     troubles = {
         "missing": ("is missing in", "Look at the sensor or the join that brings it."),
         "outside": ("is outside of the values of training in", "Look for a changed unit or a broken sensor."),
@@ -78,7 +82,8 @@ def findings(window: Window, reference: Window, schema: Schema, policy: Monitori
     for one, usual in zip(now.columns, before.columns, strict=True):
         for name, (words, do) in troubles.items():
             share, expected = getattr(one, name), getattr(usual, name)
-            if surely_more(share, len(window.rows), expected, len(reference.rows), policy):
+            surely = surely_more(share, len(window.rows), expected, len(reference.rows), significance)
+            if surely and share > expected + policy.tolerance:
                 what = f"{one.column} {words} {share:.1%} of the last {len(window.rows):,} rows, {expected:.1%} before"
                 severity = "critical" if name == "missing" and share > 0.5 else "warning"
                 found.append(Finding(f"{name}:{one.column}", severity, what, do))  # type: ignore[arg-type]
@@ -99,15 +104,13 @@ def findings(window: Window, reference: Window, schema: Schema, policy: Monitori
     return found
 
 
-def surely_more(share: float, rows: int, expected: float, known: int, policy: Monitoring) -> bool:
-    """Whether a share of `rows` is beyond the tolerance, and more than chance makes of `expected` among `known` rows:
-    the pooled test of two proportions, one-sided.
+def surely_more(share: float, rows: int, expected: float, known: int, significance: float) -> bool:
+    """Whether a share of `rows` is more than chance makes of `expected` among `known` rows: the pooled test of two
+    proportions, one-sided.
     """
     pooled = (share * rows + expected * known) / (rows + known)
     error = math.sqrt(pooled * (1 - pooled) * (1 / rows + 1 / known))
-    if share <= expected + policy.tolerance or error == 0:
-        return False
-    return bool(stats.norm.sf((share - expected) / error) < policy.significance)
+    return bool(error and stats.norm.sf((share - expected) / error) < significance)
 
 
 def volume(this: int, usual: int | None, policy: Monitoring) -> list[Finding]:

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 from sqlalchemy.dialects import postgresql, sqlite
@@ -147,7 +148,7 @@ class PredictionLog:
     def append(self, *answered: Answered) -> None:
         """In the journal when it returns, whatever becomes of the process then."""
         for one in answered:
-            self._journal.append(to_json(one))
+            self._journal.append(orjson.dumps(one))
 
     def rotate(self) -> None:
         """Leave what this process has written for another one to collect."""

@@ -114,8 +114,10 @@ class Judge:
         findings = drift.findings(found, policy)
         if windows:
             findings += quality.findings(windows[-1], self._reference, self._schema, policy)
-        if not kind or not windows:
+        if not kind:
             return Judged(windows, found, [], None, findings, [], {})
+        if not windows:
+            return Judged(windows, found, [], self._tested, findings, [], {})
         performances = []
         for window in windows:
             one = known.get((window.ids[0], int(window.known.sum())))

@@ -19,7 +19,7 @@ from ..monitoring.findings import Finding
 from ..monitoring.store import PredictionLog
 from ..monitoring.watch import Watched
 from ..pipeline import ingest
-from . import continuation, gate, promote, shadow
+from . import continuation, gate, intake, promote, shadow
 from .triggers import Decision, State, decide
 
 WORSE = ("performance", "concept_drift")
@@ -56,7 +56,7 @@ def run(config: Config, layout: Layout, *, now: datetime | None = None) -> Round
         governance.decided(layout, RETRAIN if decision.retrain else "No retraining", version=watched.version, why=why)
         if decision.retrain:
             try:
-                retrain(config, layout)
+                retrain(config, layout, watched)
             except ProjectError as error:
                 do = "Mend that and run make retrain again, it goes on where it was; the champion answers."
                 failed = Finding("retraining", "critical", f"retraining failed: {error}", do)
@@ -103,10 +103,18 @@ def judge_challenger(config: Config, layout: Layout) -> None:
         print(f"deploy    {deploy.told(deploy.back(layout, told))}", flush=True)
 
 
-def retrain(config: Config, layout: Layout) -> None:
-    """One period more of data through pipeline and gate, and its model to where it is to answer."""
-    begin(config, layout)
+def retrain(config: Config, layout: Layout, watched: Watched) -> None:
+    """One period more of data through pipeline and gate, and its model to where it is to answer.
+
+    Raises ProjectError before anything is learnt from data that does not fit what production has said.
+    """
+    period = begin(config, layout)
     compose.write(layout)
+    dvc.run("repro", "split")
+    why = intake.suspicious(config, layout, period, watched) if period else None
+    if why:
+        governance.decided(layout, "Refused", version=None, why=why)
+        raise ProjectError(f"{why}. Look at the newest landing in data/landing/; without it the champion goes on")
     dvc.run("repro")
     if config.retraining.learning == "champion":
         print(continuation.run(config, layout, use=True), flush=True)
@@ -124,8 +132,8 @@ def retrain(config: Config, layout: Layout) -> None:
     _mark(layout).unlink(missing_ok=True)
 
 
-def begin(config: Config, layout: Layout) -> None:
-    """Land the next period, or nothing where an interrupted round has landed it already."""
+def begin(config: Config, layout: Layout) -> str | None:
+    """Land the next period, or nothing where an interrupted round has landed it already; which period it is."""
     waiting, begun = sources.waiting_periods(config.sources, layout), unfinished(layout)
     if not begun and waiting:
         begun = waiting[0]
@@ -134,6 +142,7 @@ def begin(config: Config, layout: Layout) -> None:
         ingest.run(config, layout, further=True)
     else:
         dvc.run("add", "--quiet", "data/landing")  # a round that was killed may have landed without it
+    return begun
 
 
 def unfinished(layout: Layout) -> str | None:
