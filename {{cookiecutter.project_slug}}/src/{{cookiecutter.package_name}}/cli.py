@@ -288,7 +288,9 @@ def retrain() -> None:
     """Decide whether to retrain; if so: ingest, pipeline, gate, deploy."""
     from .retraining import loop
 
-    loop.run(configuration.load(Layout()), Layout())
+    failed = loop.run(configuration.load(Layout()), Layout()).failed
+    if failed:
+        raise ProjectError(failed)
 
 
 @main.command()

@@ -157,9 +157,8 @@ def lag_hours(feedback: Mapping[str, Feedback], answered: Mapping[str, datetime]
     return float(np.median(took)) if took else None
 
 
-def worse(now: Measured, before: Measured | float) -> bool:
-    """Whether a measure is surely below another one, of other rows, by the errors of both (Welch 1947)."""
-    value, error = (before, 0.0) if isinstance(before, float) else (before.value, before.error)
+def worse(now: Measured, value: float, error: float) -> bool:
+    """Whether a measure is surely below another `value` of other rows, by the standard errors of both (Welch 1947)."""
     return now.value + 1.96 * math.hypot(now.error, error) < value
 
 
@@ -215,7 +214,11 @@ def findings(
     known = [(one, one.actual) for one in performances if one.actual][-policy.of :]
     if reference and known:
         _, now = known[-1]
-        fell = [one for _, one in known if worse(one, reference) and reference.value - one.value > policy.tolerance]
+        fell = [
+            one
+            for _, one in known
+            if worse(one, reference.value, reference.error) and reference.value - one.value > policy.tolerance
+        ]
         if len(fell) >= least:
             what = (
                 f"performance: {measure} {now.value:.4f} ({now.low:.4f} to {now.high:.4f}) in the newest window, "
@@ -226,7 +229,7 @@ def findings(
             (one, performance.estimate)
             for performance, one in known
             if performance.estimate is not None
-            and worse(one, performance.estimate)
+            and worse(one, performance.estimate, reference.error)  # which the estimate has learnt from
             and performance.estimate - one.value > policy.tolerance
         ]
         if len(broken) >= least:

@@ -35,7 +35,7 @@ def suspicious(config: Config, layout: Layout, period: str, watched: Watched) ->
     landed = _measured(newest(config, layout, period, model), kind, model.schema.classes, config)
     if lived is None or landed is None:
         return None
-    if not performance.worse(landed, lived) or lived.value - landed.value <= config.gate.max_fall:
+    if not performance.worse(landed, lived.value, lived.error) or lived.value - landed.value <= config.gate.max_fall:
         return None
     return (
         f"the rows landed for {period} and later do not fit what production has said: {kind.measure} of the champion "

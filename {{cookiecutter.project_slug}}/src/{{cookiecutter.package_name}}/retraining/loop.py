@@ -30,16 +30,20 @@ RETRAIN = "Retrain"
 
 @dataclass(frozen=True)
 class Round:
-    """What one round found and did; `deployed` is the version that answers afterwards, `challenger` one beside it."""
+    """What one round found and did; `deployed` is the version that answers afterwards, `challenger` one beside it.
+
+    `failed` says why retraining did not come to its end, if it did not; that was told, and the champion goes on.
+    """
 
     watched: Watched
     decision: Decision
     deployed: str
     challenger: str | None
+    failed: str | None
 
 
 def run(config: Config, layout: Layout, *, now: datetime | None = None) -> Round:
-    """One round. Raises ProjectError when a step fails, after it was told; the deployed model then goes on."""
+    """One round. Raises ProjectError when another one is at work, or the log does not answer."""
     now = now or datetime.now(timezone.utc)
     with exclusive("retrain", layout):
         PredictionLog(config.monitoring.prediction_log, layout).wait(watch.PATIENCE_SECONDS)
@@ -54,17 +58,18 @@ def run(config: Config, layout: Layout, *, now: datetime | None = None) -> Round
         print(decision.sentence, flush=True)
         why = "; ".join(decision.reasons)
         governance.decided(layout, RETRAIN if decision.retrain else "No retraining", version=watched.version, why=why)
+        failed = None
         if decision.retrain:
             try:
                 retrain(config, layout, watched)
             except ProjectError as error:
                 do = "Mend that and run make retrain again, it goes on where it was; the champion answers."
-                failed = Finding("retraining", "critical", f"retraining failed: {error}", do)
-                tell(config, layout, watched.version, failed, now)
-                raise
+                failed = str(error)
+                told = Finding("retraining", "critical", f"retraining failed: {error}", do)
+                tell(config, layout, watched.version, told, now)
         current = deployment.required(layout)
         challenger = current.challenger.version if current.challenger else None
-        return Round(watched, decision, current.champion.version, challenger)
+        return Round(watched, decision, current.champion.version, challenger, failed)
 
 
 def state_of(config: Config, layout: Layout, watched: Watched, now: datetime) -> State:
@@ -114,7 +119,7 @@ def retrain(config: Config, layout: Layout, watched: Watched) -> None:
     why = intake.suspicious(config, layout, period, watched) if period else None
     if why:
         governance.decided(layout, "Refused", version=None, why=why)
-        raise ProjectError(f"{why}. Look at the newest landing in data/landing/; without it the champion goes on")
+        raise ProjectError(f"{why}. Remove what was landed last from data/landing/ when its source is mended")
     dvc.run("repro")
     if config.retraining.learning == "champion":
         print(continuation.run(config, layout, use=True), flush=True)

@@ -61,7 +61,7 @@ class Month:
     frozen: float | None
     drifted: str
     alerts: str
-    retrained: bool
+    retrained: str
     version_after: str
     challenger: str
     seconds: float
@@ -179,7 +179,7 @@ def live(
         scores[1],
         drift.shown(done.watched.judged.drift.drifted),
         ", ".join(one.finding.key for one in done.watched.alerts) or "none",
-        done.decision.retrain,
+        "failed" if done.failed else "yes" if done.decision.retrain else "no",
         done.deployed,
         done.challenger or "none",
         round(time.monotonic() - began, 1),
