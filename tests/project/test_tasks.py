@@ -22,7 +22,7 @@ from {package}.retraining.simulation import live_api
 from {package}.serving import client
 layout = Layout()
 with live_api(layout) as url:
-    print(json.dumps(client.predict(url, [client.example(layout)])))
+    print(json.dumps(client.predict(url, [client.example(layout)] * 250)["predictions"][0]))
 """
 
 
@@ -37,9 +37,11 @@ def delays(installed: BakedProject) -> BakedProject:
 
 
 def answered(project: BakedProject, package: str) -> dict[str, object]:
+    """A prediction of the deployed model, whose log `monitor` can judge then."""
     told = project.python(ASK.format(package=package))
-    (prediction,) = json.loads(told.splitlines()[-1])["predictions"]
-    return dict(prediction)
+    watched = project.run("bash", "-c", f".venv/bin/python -m {package} monitor --no-report || test $? -eq 3")
+    assert "250 predictions in 1 windows" in watched
+    return dict(json.loads(told.splitlines()[-1]))
 
 
 def test_minutes_of_delay_are_learnt_judged_and_answered(delays: BakedProject) -> None:

@@ -1,1 +1,1 @@
-"""What the model answered (`store`) and whether its world has changed (`drift`)."""
+"""What the model answered (`store`), judged by windows (`watch`): drift, quality, performance, and who is told."""

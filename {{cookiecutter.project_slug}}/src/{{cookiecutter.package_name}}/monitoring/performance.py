@@ -107,7 +107,8 @@ class Estimator:
 
     Of classes, by the probabilities themselves, after they were calibrated on the reference: what the measure would be
     if each row had its class by that chance (confidence-based performance estimation; NannyML). Of numbers, by a model
-    of the squared error that has learnt from the reference (direct loss estimation): 1 - error / (error + spread).
+    of the squared error that has learnt from the reference (direct loss estimation): 1 - error / variance, the variance
+    of the truth being to that of the answers as it is in the reference.
     """
 
     DRAWS = 20
@@ -129,13 +130,14 @@ class Estimator:
             errors = (outputs[:, 0] - truth) ** 2
             self._error = HistGradientBoostingRegressor(max_iter=50, min_samples_leaf=50, random_state=seed)
             self._names = [str(name) for name in reference.rows.select_dtypes("number")]
+            self._spread = float(np.var(truth) / np.var(outputs[:, 0])) if np.var(outputs[:, 0]) else 0.0
             self._error.fit(reference.rows[self._names][reference.known], errors)
 
     def estimate(self, window: Window) -> float | None:
         if not self._classes:
             expected = float(np.maximum(self._error.predict(window.rows[self._names]), 0).mean())
-            spread = float(np.var(window.outputs[:, 0]))
-            return 1 - expected / (expected + spread) if expected + spread else None
+            variance = self._spread * float(np.var(window.outputs[:, 0]))
+            return 1 - expected / variance if variance else None
         chances = np.column_stack([one.predict(window.outputs[:, place]) for place, one in enumerate(self._calibrated)])
         chances = (chances + 1e-9) / (chances + 1e-9).sum(axis=1, keepdims=True)
         drawn = np.random.default_rng(self._seed).random((self.DRAWS, len(chances)))
