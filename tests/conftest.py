@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from xdist.scheduler import LoadScopeScheduling
 
+sys.dont_write_bytecode = True  # of what is imported from the template, which is rendered with all that lies in it
 TEMPLATE = Path(__file__).parents[1]
 sys.path.insert(0, str(TEMPLATE / "tools"))
 

@@ -196,7 +196,7 @@ def test_alerts_go_out_by_mail_and_webhook_once(loop: BakedProject, tools: Path,
     threading.Thread(target=hook.serve_forever, daemon=True).start()
     mailed = tmp_path / "mail.txt"
     with mailed.open("w") as output:
-        smtp = subprocess.Popen([str(tools), "-c", SMTP, str(port)], stdout=output)
+        smtp = subprocess.Popen([str(tools), "-u", "-c", SMTP, str(port)], stdout=output)
     try:
         until(lambda: "listening" in mailed.read_text(encoding="utf-8"))
         alerts = loop.root / "conf" / "alerts" / "default.yaml"

@@ -150,8 +150,9 @@ def test_a_channel_that_is_away_is_tried_again(project: Layout, smoke: Config) -
 
 
 def test_the_page_escapes_what_production_has_sent() -> None:
-    report = {"version": "1", "made": "2026-01-01T00:00:00", "windows": [], "earlier": [], "stream_changes": {}, "together": None}
     alert = {"severity": "warning", "what": "<script>", "since": "2026-01-01T00:00", "do": ""}
-    shown = page.render({**report, "alerts": [alert], "slices": []}, [{"when": "", "decision": "<b>", "why": "x"}])
+    nothing: dict[str, list[str]] = {"windows": [], "earlier": [], "slices": []}
+    report = {"version": "1", "made": "2026-01-01T00:00:00", "stream_changes": {}, "together": None, **nothing}
+    shown = page.render({**report, "alerts": [alert]}, [{"when": "", "decision": "<b>", "why": "x"}])
     assert "&lt;script&gt;" in shown
     assert "<b>&" not in shown

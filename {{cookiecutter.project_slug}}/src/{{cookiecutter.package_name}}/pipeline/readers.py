@@ -21,7 +21,7 @@ import duckdb
 
 from .. import landing
 from ..config import Reading
-from ..errors import ProjectError
+from ..errors import EmptyTableError, ProjectError
 from ..layout import Layout
 from ..names import column_names
 from ..warehouse import among, columns, quoted, text
@@ -99,7 +99,7 @@ def headers(files: list[File]) -> dict[str, str]:
 
 def empty(table: str, files: list[File]) -> ProjectError:
     """What to say of a table that has files and no row."""
-    return ProjectError(f"Table {table} is empty: no row in {', '.join(str(file.path) for file in files)}.")
+    return EmptyTableError(f"Table {table} is empty: no row in {', '.join(str(file.path) for file in files)}.")
 
 
 def members(path: Path, scratch: Path) -> list[Path]:

@@ -26,7 +26,7 @@ import pandas as pd
 
 from .. import deployment, kinds, landing
 from ..config import Config, FolderSource
-from ..errors import ProjectError
+from ..errors import EmptyTableError, ProjectError
 from ..governance import read_lines
 from ..kinds.supervised import Supervised
 from ..layout import PACKAGE, Layout, read_json, replacing, write_json
@@ -333,8 +333,11 @@ def production_rows(config: Config, layout: Layout, period: str) -> pd.DataFrame
                     landing.land(name, files.fetch_period(source, period, incoming, layout), production)
             else:
                 shutil.copytree(layout.landing / name, production.landing / name)
-        for step in (format, trust, exploit):
-            step.run(config, production)
+        try:
+            for step in (format, trust, exploit):
+                step.run(config, production)
+        except EmptyTableError:  # a month in which nothing happened
+            return pd.read_parquet(layout.exploitation / f"{config.task.view}.parquet").iloc[:0]
         rows = pd.read_parquet(production.exploitation / f"{config.task.view}.parquet")
     return rows.sort_values(config.task.time, kind="stable", ignore_index=True) if config.task.time else rows
 
