@@ -111,6 +111,8 @@ def test_rows_of_the_log_are_joined_with_their_truth_by_id(project: Layout, mode
     log.add_feedback([Feedback(prediction_id(made.id, row), truth) for row in range(30)])
     first, second = windows.read(log, "1", model.schema, rows=60, most=5, fewest=30)
     assert (len(first.rows), first.whole, int(first.known.sum())) == (60, True, 30)
+    assert first.lag_hours is not None
+    assert 0 <= first.lag_hours < 0.1
     assert (len(second.rows), second.whole, int(second.known.sum())) == (40, False, 0)
     assert set(first.rows[ACTUAL][first.known]) == {truth}
 

@@ -71,6 +71,9 @@ def pictures_of(report: Mapping[str, Any]) -> list[Markup]:
         )
         coverage = [Line("rows with their truth", [one.get("coverage") for one in windows])]
         drawn.append(charts.lines("How much of the truth is there", coverage, names, marks))
+        if any(one.get("lag_hours") is not None for one in windows):
+            lag = [Line("median hours from an answer to its truth", [one.get("lag_hours") for one in windows])]
+            drawn.append(charts.lines("How late the truth comes", lag, names, marks))
     shares = [
         Line("missing inputs", [one["missing"] for one in windows]),
         Line("answers without a number", [1 - one["answered"] for one in windows]),

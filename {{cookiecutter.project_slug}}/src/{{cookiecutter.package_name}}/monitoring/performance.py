@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from ..resampling import interval, resamples
 from . import detectors
 from .findings import Finding
 from .windows import Window
-
-if TYPE_CHECKING:
-    from .store import Feedback
 
 CONFIDENCE = 0.95
 
@@ -147,16 +143,6 @@ class Estimator:
             truth = np.array(self._classes, dtype=object)[places]
             found.append(self._kind.score(truth, window.outputs, self._classes))
         return None if np.isnan(found).all() else float(np.nanmean(found))
-
-
-def lag_hours(feedback: Mapping[str, Feedback], answered: Mapping[str, datetime]) -> float | None:
-    """The median of the hours from an answer to its truth."""
-    took = [
-        (one.received - answered[id]).total_seconds() / 3600
-        for id, one in feedback.items()
-        if id in answered and one.received
-    ]
-    return float(np.median(took)) if took else None
 
 
 def worse(now: Measured, value: float, error: float) -> bool:

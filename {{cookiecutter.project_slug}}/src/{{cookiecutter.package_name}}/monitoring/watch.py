@@ -174,7 +174,13 @@ def described(judged: Judged, place: int, model: Bundle) -> dict[str, Any]:
     }
     if judged.performances:
         one = judged.performances[place]
-        described |= {"known": one.known, "coverage": one.coverage, "estimate": one.estimate, "missed": one.missed}
+        described |= {
+            "known": one.known,
+            "coverage": one.coverage,
+            "lag_hours": window.lag_hours,
+            "estimate": one.estimate,
+            "missed": one.missed,
+        }
         described["actual"] = asdict(one.actual) if one.actual else None
     return described
 

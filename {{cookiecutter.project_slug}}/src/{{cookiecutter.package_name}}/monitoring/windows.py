@@ -20,7 +20,10 @@ from .store import Feedback, Prediction, PredictionLog, answered_at
 
 @dataclass(frozen=True)
 class Window:
-    """Answered rows: the features and SCORE, and ACTUAL where the truth is known; `outputs` are rows by outputs."""
+    """Answered rows: the features and SCORE, and ACTUAL where the truth is known; `outputs` are rows by outputs.
+
+    `lag_hours` is the median of the time from an answer to its truth.
+    """
 
     ids: Sequence[str]
     version: str
@@ -28,6 +31,7 @@ class Window:
     outputs: np.ndarray
     users: Sequence[str | None] = ()
     whole: bool = True
+    lag_hours: float | None = None
 
     @property
     def first(self) -> datetime:
@@ -69,7 +73,13 @@ def of(
     outputs = np.array([kind.outputs(schema, one.answer) for one in predictions])
     users = [one.user for one in predictions]
     ids = [one.prediction_id for one in predictions]
-    return Window(ids, predictions[0].model_version, frame, outputs, users, whole)
+    lags = [
+        (one.received - answered_at(id)).total_seconds() / 3600
+        for id, one in zip(ids, about, strict=True)
+        if one and one.received
+    ]
+    lag = float(np.median(lags)) if lags else None
+    return Window(ids, predictions[0].model_version, frame, outputs, users, whole, lag)
 
 
 def reference_of(model: Bundle, rows: pd.DataFrame) -> Window:
