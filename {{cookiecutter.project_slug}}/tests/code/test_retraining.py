@@ -13,7 +13,13 @@ from {{ cookiecutter.package_name }} import deployment
 from {{ cookiecutter.package_name }}.config import Config, Retraining
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.models import answers, bundle
-from {{ cookiecutter.package_name }}.monitoring.store import Answered, Feedback, PredictionLog, new_id, prediction_id
+from {{ cookiecutter.package_name }}.monitoring.store import (
+    Answered,
+    Feedback,
+    PredictionLog,
+    new_id,
+    prediction_id,
+)
 from {{ cookiecutter.package_name }}.pipeline import export
 from {{ cookiecutter.package_name }}.retraining import gate, shadow
 from {{ cookiecutter.package_name }}.retraining.triggers import State, decide
