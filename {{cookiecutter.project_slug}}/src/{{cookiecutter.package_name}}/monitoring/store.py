@@ -196,14 +196,9 @@ class PredictionLog:
     def count(self, model_version: str) -> int:
         """Predictions of a version."""
         self.collect()
-        total = 0
+        tables = [_predictions(name) for name in self._tables(ANSWERED)]
         with self._engine.connect() as connection:
-            for name in self._tables(ANSWERED):
-                table = _predictions(name)
-                query = sa.select(sa.func.sum(sa.func.json_array_length(table.c.scores)))
-                found = connection.execute(query.where(table.c.model_version == model_version)).scalar_one()
-                total += int(found or 0)
-        return total
+            return sum(_rows(connection, table, table.c.model_version == model_version) for table in tables)
 
     def rows_between(self, begin: datetime, end: datetime) -> int | None:
         """Rows that were shown or not, of requests from `begin` on and before `end`; None before the log begins."""
@@ -216,9 +211,7 @@ class PredictionLog:
                 if not _name(ANSWERED, first_id(begin)) <= name <= _name(ANSWERED, first_id(end)):
                     continue
                 table = _predictions(name)
-                query = sa.select(sa.func.sum(sa.func.json_array_length(table.c.scores)))
-                found = query.where(table.c.id >= first_id(begin), table.c.id < first_id(end))
-                total += int(connection.execute(found).scalar_one() or 0)
+                total += _rows(connection, table, table.c.id >= first_id(begin), table.c.id < first_id(end))
         return total
 
     def predictions(self, since: str = "") -> Iterator[Prediction]:
@@ -354,6 +347,12 @@ def _feedback(name: str) -> sa.Table:
         sa.Column("wrong", sa.Boolean),
         sa.Column("comment", sa.String),
     )
+
+
+def _rows(connection: sa.Connection, table: sa.Table, *conditions: Any) -> int:
+    """Predictions, of which a request has several."""
+    query = sa.select(sa.func.sum(sa.func.json_array_length(table.c.scores))).where(*conditions)
+    return int(connection.execute(query).scalar_one() or 0)
 
 
 def _unpacked(row: Any) -> list[Prediction]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from .. import kinds
-from ..config import Config
+from ..config import ClassificationTask, Config, Window
 from ..errors import ProjectError
 from ..kinds.supervised import Supervised
-
-if TYPE_CHECKING:
-    from ..config import Window
 
 FEWEST = 100
 """Rows that a window must have to be tried."""
@@ -87,8 +83,6 @@ def alike(train: pd.DataFrame, validation: pd.DataFrame, features: list[str], po
 
     newer = "is_newer"
     both = pd.concat([train[features].assign(**{newer: "no"}), validation[features].assign(**{newer: "yes"})])
-    from ..config import ClassificationTask
-
     kind = kinds.of(ClassificationTask(kind="classification", view="_", target=newer))
     assert isinstance(kind, Supervised)
     outputs = quick.learn(both, kind, ("no", "yes"), seed).outputs(train[features])
