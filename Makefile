@@ -2,9 +2,10 @@
 
 PYTHON := .venv/bin/python
 MINUTES ?= 30
+MEMORY := $(if $(wildcard /dev/shm),/dev/shm,$(or $(TMPDIR),/tmp))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl bench-serving soak portable-models detections data clean
+.PHONY: help setup demo bake test test-fast lint format bench bench-data bench-automl bench-serving soak reference portable-models detections data clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -21,7 +22,7 @@ test: .venv/installed ## Run all tests, also those that run a rendered project, 
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadscope
 
 test-fast: .venv/installed ## Run the tests that only render
-	@$(PYTHON) -m pytest -m "not project"
+	@$(PYTHON) -m pytest -m "not project" --numprocesses 2 --basetemp $(MEMORY)/cookiecutter-dataops -o tmp_path_retention_policy=failed
 
 lint: .venv/installed ## Run every check that a commit runs, on all files
 	@.venv/bin/pre-commit run --all-files
@@ -45,6 +46,9 @@ bench-serving: .venv/installed ## Measure the API beside MLflow's, PyCaret's and
 
 soak: .venv/installed ## Ask the demo project's API for MINUTES=30 at 80 % of what it can: memory, refusals, the log
 	@$(PYTHON) tools/soak.py $(MINUTES)
+
+reference: .venv/installed ## Write the tables of docs/reference.md from the sources (after make demo)
+	@$(PYTHON) tools/reference.py
 
 portable-models: .venv/installed ## Try every estimator of PyCaret on the demo project and write docs/portable-models.md
 	@$(PYTHON) tools/portable_models.py

@@ -13,6 +13,8 @@ FLIGHTS = (
     "tests/data/test_bundled_data.py",
 )  # fmt: skip
 """What only the bundled data needs."""
+EMPTY = (".github/actions/setup", ".github/actions", ".github/workflows", ".github", "deploy/kubernetes")
+"""Folders whose files have conditions in their names, which a folder cannot have."""
 
 NEXT = """
 {{ cookiecutter.project_name }} is in {{ cookiecutter.project_slug }}/. Next:
@@ -55,6 +57,9 @@ if __name__ == "__main__":
         remove(FLIGHTS)
     elif TASK != "classification":
         remove(("params.yaml",))  # it is that of the default; `make setup` composes this one
+    for folder in map(Path, EMPTY):
+        if not any(folder.iterdir()):
+            folder.rmdir()
     told = commit()
     print(NEXT)
     if told:

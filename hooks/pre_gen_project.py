@@ -48,6 +48,11 @@ def problems(answers: dict[str, str]) -> list[str]:
         found.append(f"package_name is {package!r}, which the project itself installs. Add a word: {package}_model")
     if answers["task"] == "forecasting" and answers["dataset"] == "own" and not answers["time_column"].strip():
         found.append("time_column is empty, but a series is forecast by its times. Name the column that holds them")
+    if answers["course"] == "yes" and (answers["dataset"], answers["task"]) != ("flights", "classification"):
+        found.append(
+            "course is 'yes', but its practicals are about the flights and which of them are late. "
+            "Use dataset=flights and task=classification, or course=no"
+        )
     return found
 
 

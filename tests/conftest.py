@@ -26,12 +26,14 @@ OWN = ("test_loop", "test_own", "test_registry", "test_tasks")
 
 
 class Halves(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests that share a project run one after the other; those with projects of their own, in the process beside."""
+    """Tests that share a project run one after the other; those with projects of their own, in the process beside.
+    Those that only render share nothing.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = Path(nodeid.split("::")[0])
         if file.parent.name != "project":
-            return file.name
+            return nodeid
         return "own" if file.stem in OWN else "shared"
 
 

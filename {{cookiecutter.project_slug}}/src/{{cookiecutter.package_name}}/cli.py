@@ -71,6 +71,15 @@ for _name, _summary in STAGES.items():
 
 
 @main.command()
+def init() -> None:
+    """Make what a clone lacks: a git repository, its hooks, DVC, the store of MLflow. `make setup` calls it."""
+    from . import workspace
+
+    workspace.init(Layout())
+    click.echo("setup     done; next: make pipeline")
+
+
+@main.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail when params.yaml does not say what conf/ says.")
 def compose(check: bool) -> None:
     """Compose conf/ (Hydra) into params.yaml."""
@@ -111,6 +120,15 @@ def pipeline() -> None:
     from .pipeline import whole
 
     whole.run(Layout())
+
+
+@main.command()
+@click.argument("revision", default="HEAD")
+def compare(revision: str) -> None:
+    """Metrics, parameters and plots of the workspace beside those of REVISION (HEAD): results/comparison/."""
+    from . import comparison
+
+    click.echo(f"compare   {comparison.run(Layout(), revision)}")
 
 
 @main.command()
@@ -216,10 +234,15 @@ def remove(owner: str) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on; default: serving.host.")
 @click.option("--port", type=int, help="Port to listen on; default: serving.port.")
-def serve(host: str | None, port: int | None) -> None:
+@click.option("--check", is_flag=True, help="Only load what is deployed, let it answer its example, and end.")
+def serve(host: str | None, port: int | None, check: bool) -> None:
     """Serve the deployed model over HTTP until interrupted."""
     from .serving import server
 
+    if check:
+        for line in server.check(configuration.load(Layout()), Layout()):
+            click.echo(f"check     {line}")
+        return
     server.serve(configuration.load(Layout()), Layout(), host=host, port=port)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
@@ -486,6 +487,10 @@ class Config(Section):
         return self
 
 
+LOG = "PREDICTION_LOG"
+"""The variable of the environment that takes the place of monitoring.prediction_log: a URL may hold a password."""
+
+
 def load(layout: Layout) -> Config:
     """Read `params.yaml`. Raises ProjectError that names every key that is wrong."""
     if not layout.params.is_file():
@@ -493,7 +498,11 @@ def load(layout: Layout) -> Config:
             f"{layout.params} is not there. Run this in the project's folder; "
             "`make pipeline` writes the file from conf/."
         )
-    return parse(yaml.safe_load(layout.params.read_text(encoding="utf-8")), str(layout.params))
+    values = yaml.safe_load(layout.params.read_text(encoding="utf-8"))
+    log = os.environ.get(LOG)
+    if log and isinstance(values, dict) and isinstance(values.get("monitoring"), dict):
+        values["monitoring"]["prediction_log"] = log
+    return parse(values, str(layout.params))
 
 
 def parse(values: Any, where: str) -> Config:

@@ -6,7 +6,6 @@ import getpass
 import hashlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from .landing import MANIFEST, feed
@@ -126,6 +126,10 @@ def content_hash(path: Path) -> str:
 
 def peak_memory_mb() -> float:
     """The most memory that this process has held so far, in megabytes."""
+    try:
+        import resource
+    except ImportError:  # Windows counts it elsewhere
+        return round(float(psutil.Process().memory_info().peak_wset) / 1e6, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 
@@ -135,7 +139,7 @@ def git_revision(layout: Layout) -> str:
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=layout.root, capture_output=True, text=True, check=True,
+            cwd=layout.root, capture_output=True, encoding="utf-8", check=True,
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return "none"
@@ -174,7 +178,7 @@ def _user(layout: Layout) -> str:
     """As git knows the user, else by the name of the account."""
     try:
         asked = ["git", "config", "user.name"]
-        told = subprocess.run(asked, cwd=layout.root, capture_output=True, text=True).stdout.strip()
+        told = subprocess.run(asked, cwd=layout.root, capture_output=True, encoding="utf-8").stdout.strip()
     except OSError:
         told = ""
     return told or getpass.getuser()

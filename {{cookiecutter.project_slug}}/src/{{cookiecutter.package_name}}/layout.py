@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 REPLACED = "replaced"
 
 PACKAGE = __name__.split(".")[0]
@@ -103,6 +105,10 @@ class Layout:
         return self.results / "monitoring"
 
     @property
+    def comparison(self) -> Path:
+        return self.results / "comparison"
+
+    @property
     def simulation(self) -> Path:
         return self.results / "simulation"
 
@@ -149,21 +155,11 @@ def _clear_after_the_dead(target: Path) -> None:
     """Remove what killed processes have left beside `target`, and give back what they had put aside."""
     for scratch in target.parent.glob(f".{target.name}-*-*"):
         owner = scratch.name.removeprefix(f".{target.name}-").split("-")[0]
-        if not owner.isdigit() or _is_alive(int(owner)):
+        if not owner.isdigit() or psutil.pid_exists(int(owner)):
             continue
         if not target.exists() and (scratch / REPLACED).exists():
             (scratch / REPLACED).rename(target)
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def read_json(path: Path) -> Any:

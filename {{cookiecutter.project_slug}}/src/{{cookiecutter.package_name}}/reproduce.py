@@ -87,7 +87,7 @@ def _command(folder: Path, *command: str) -> str:
         "PATH": os.pathsep.join([ours, os.environ.get("PATH", "")]),
         "PYTHONPATH": str(folder / "src"),
     }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise ProjectError(

@@ -1,18 +1,20 @@
 """What is written before an answer leaves: lines appended to a file, which outlive the process by whatever it dies.
 
-A writer has a segment of its own, locked as long as it lives. Whoever gets the lock of a segment may read it to its
-end and remove it.
+A writer has a segment of its own, and a lock beside it as long as it lives. Whoever gets the lock of a segment may
+read it to its end and remove it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 SEGMENT = "*.jsonl"
 
@@ -22,7 +24,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._segment: int | None = None
+        self._segment: tuple[FileIO, FileLock] | None = None
         self._lock = threading.Lock()
 
     def append(self, line: bytes) -> None:
@@ -30,16 +32,19 @@ class Journal:
         with self._lock:
             if self._segment is None:
                 self._segment = self._opened()
-            written = os.write(self._segment, line + b"\n")
+            segment, _ = self._segment
+            written = segment.write(line + b"\n")
             if written <= len(line):
-                os.write(self._segment, b"\n")  # what is half there is no line of its own, so nobody takes it for one
+                segment.write(b"\n")  # what is half there is no line of its own, so nobody takes it for one
                 raise OSError("the disk is full")
 
     def rotate(self) -> None:
         """Give up the segment, so that others may collect it; the next line goes into a new one."""
         with self._lock:
             if self._segment is not None:
-                os.close(self._segment)
+                segment, lock = self._segment
+                segment.close()
+                lock.release()
                 self._segment = None
 
     def collect(self, take: Callable[[Sequence[bytes]], None], *, living: bool = False) -> None:
@@ -49,26 +54,43 @@ class Journal:
         """
         self.rotate()
         for path in sorted(self._folder.glob(SEGMENT)):
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as segment:
-                mine = _locked(segment.fileno())
+            with _claimed(path) as mine, contextlib.suppress(FileNotFoundError):
                 if mine or living:
-                    take([line for line in segment.read().split(b"\n")[:-1] if line])
+                    take([line for line in path.read_bytes().split(b"\n")[:-1] if line])
                 if mine:
                     path.unlink()
 
-    def _opened(self) -> int:
-        """A new segment, which nobody sees before it is locked."""
+    def _opened(self) -> tuple[FileIO, FileLock]:
+        """A new segment, which is locked before anybody can see it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / uuid4().hex
-        segment = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(segment, fcntl.LOCK_EX)
-        path.rename(path.with_suffix(".jsonl"))
-        return segment
+        path = self._folder / f"{uuid4().hex}.jsonl"
+        lock = _lock(path)
+        lock.acquire()
+        return FileIO(path, "x", opener=_private), lock
 
 
-def _locked(file: int) -> bool:
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _lock(segment: Path) -> FileLock:
+    """Of a thread it knows nothing: the one that gives up a segment need not be the one that has opened it."""
+    return FileLock(segment.with_suffix(".lock"), timeout=0, thread_local=False)
+
+
+@contextlib.contextmanager
+def _claimed(segment: Path) -> Iterator[bool]:
+    """Whether nobody writes to it any more; the lock is then held, and goes when its segment has gone."""
+    lock = _lock(segment)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+        if not segment.exists():
+            with contextlib.suppress(OSError):  # on Windows somebody else may look at it just now
+                segment.with_suffix(".lock").unlink()

@@ -129,5 +129,4 @@ def _hash(key: str) -> str:
 
 def _write(layout: Layout, keys: Keys) -> None:
     with replacing(layout.keys) as temporary:
-        temporary.touch(mode=0o600)
         temporary.write_bytes(_KEYS.dump_json(keys, indent=2) + b"\n")

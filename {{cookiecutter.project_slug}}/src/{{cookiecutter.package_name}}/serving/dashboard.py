@@ -19,6 +19,7 @@ def blueprint(layout: Layout, samples: Load) -> Blueprint:
 
     @pages.get("/monitoring")
     def monitoring() -> str:
+        """Alerts, drift, performance, decisions, and how busy the API is."""
         report: Any = None
         with contextlib.suppress(FileNotFoundError, ValueError):
             report = read_json(layout.monitoring / page.REPORT)

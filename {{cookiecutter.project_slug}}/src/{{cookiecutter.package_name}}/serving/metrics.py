@@ -88,6 +88,7 @@ def blueprint() -> Blueprint:
 
     @pages.get("/metrics")
     def metrics() -> Response:
+        """What Prometheus scrapes, over all workers."""
         return Response(exposed(), content_type=CONTENT_TYPE_LATEST)
 
     return pages

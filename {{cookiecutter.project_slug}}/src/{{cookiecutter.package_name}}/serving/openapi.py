@@ -84,14 +84,17 @@ def blueprint(title: str, version: str, *, keys: bool) -> Blueprint:
 
     @docs.get("/openapi.json")
     def openapi() -> dict[str, Any]:
+        """This API in OpenAPI 3.1."""
         return document(current_app, title, version, keys=keys)
 
     @docs.get("/", strict_slashes=False)
     def page() -> str:
+        """The routes, to be read and tried."""
         return render_template("docs.html", title=title)
 
     @docs.get("/swagger/<path:name>")
     def swagger(name: str) -> Response:
+        """The files of that page."""
         return send_from_directory(assets, name, max_age=3600)
 
     return docs

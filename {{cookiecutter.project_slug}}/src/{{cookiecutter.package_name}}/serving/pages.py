@@ -15,14 +15,17 @@ def blueprint(service: Service, title: str) -> Blueprint:
 
     @pages.get("/")
     def form() -> str:
+        """A form with one real row, its answer and the reasons."""
         return render_template("form.html", title=title, schema=service.schema, version=service.version)
 
     @pages.get("/table")
     def table() -> str:
+        """A CSV file in, its answers as a table and as a file."""
         return render_template("table.html", title=title, schema=service.schema, version=service.version)
 
     @pages.get("/card")
     def card() -> str:
+        """The model card."""
         text = Markup(markdown.render(service.bundles["champion"].card or "This bundle has no model card."))
         return render_template("card.html", title=title, version=service.version, card=text)
 

@@ -13,9 +13,12 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from .. import deployment
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
+from ..models import answers, bundle
+from ..models.bundle import columns_of
 from ..monitoring.store import PredictionLog
 from . import auth, house, logs, metrics
 from .live import Live
@@ -60,6 +63,24 @@ def serve(config: Config, layout: Layout, *, host: str | None, port: int | None)
             log_level=LogLevels.warning,
         ).serve()
     collecting.do()
+
+
+def check(config: Config, layout: Layout) -> list[str]:
+    """A line about each model that is deployed, with what it answers to its example; nobody is listened to.
+
+    Raises ProjectError when none is deployed, or one does not load.
+    """
+    current = deployment.required(layout)
+    lines = []
+    for arm, model in current.arms.items():
+        loaded = bundle.load(layout.deploy / model.bundle)
+        outputs = loaded.outputs(columns_of([loaded.schema.example]))
+        answer = {
+            name: found[0] for name, found in answers.of(loaded.schema.kind).columns(loaded.schema, outputs).items()
+        }
+        lines.append(f"{arm} version {model.version} answers its example: {answer}")
+    Live(config, layout)
+    return lines
 
 
 def _connections() -> int:

@@ -1,0 +1,121 @@
+"""The shell lines of every job, run in a clean checkout as a runner runs them: a green check means that they work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from bake import bake, share_environment
+from demo import environment
+
+from ..conftest import BakedProject
+from .conftest import required
+
+NAME = "Late Planes"
+LINES_OF_JENKINS = Path(__file__).parent / "jenkins.groovy"
+SHIM = """#!/bin/sh
+# what other machines have: it notes how it was called, and reads what it is given
+echo "$(basename "$0") $*" >> "$CALLS"
+"""
+ELSEWHERE = ("docker", "gh")
+"""Commands that reach other machines. `docker` is tried with the image itself in test_image."""
+
+VARIABLES = {
+    "BASE": "HEAD~1", "PULL_REQUEST": "1", "TOKEN": "secret",
+    "GITHUB_ACTOR": "ada", "GITHUB_REPOSITORY": "Ada/Late", "GITHUB_SHA": "0a1b",
+    "CI_REGISTRY": "registry.example", "CI_REGISTRY_IMAGE": "registry.example/late", "CI_COMMIT_SHA": "0a1b",
+    "CI_REGISTRY_USER": "ada", "CI_REGISTRY_PASSWORD": "secret",
+}  # fmt: skip
+"""What runners set."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A clone of a project, in which lines are run once, however many jobs have them."""
+
+    project: BakedProject
+    calls: Path
+    done: dict[str, int] = field(default_factory=dict)
+
+    def runs(self, script: str, **variables: str) -> None:
+        if script in self.done:
+            return
+        self.done[script] = 1
+        tools = f"{self.calls.parent}{os.pathsep}{os.environ['PATH']}"
+        given = {**environment(), "PATH": tools, "CALLS": str(self.calls), **variables}
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=self.project.root, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{script}\n{done.stdout}"
+
+
+@pytest.fixture(scope="module")
+def checkout(installed: BakedProject, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clone of a fresh project, with a second commit to compare with, in the environment of `installed`."""
+    folder = tmp_path_factory.mktemp("ci")
+    origin = BakedProject(bake(folder / "origin", project_name=NAME))
+    origin.run("git", "commit", "--quiet", "--allow-empty", "--message", "A change")
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(origin.root), str(clone)], check=True)
+    project = BakedProject(clone)
+    share_environment(project.root)
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ELSEWHERE:
+        (tools / name).write_text(SHIM, encoding="utf-8")
+        (tools / name).chmod(0o755)
+    return Checkout(project, tools / "calls")
+
+
+def of_github(project: BakedProject) -> Iterator[str]:
+    """The lines of composite actions and of the jobs, in their order."""
+    for name in sorted(project.files()):
+        if not name.startswith(".github/") or not name.endswith(".yml"):
+            continue
+        found = yaml.safe_load(project.text(name))
+        for job in found.get("jobs", {}).values() or [found["runs"]]:
+            yield from (step["run"] for step in job["steps"] if "run" in step)
+
+
+def of_gitlab(project: BakedProject) -> Iterator[str]:
+    found = yaml.safe_load(project.text(".gitlab-ci.yml"))
+    yield from found["default"]["before_script"]
+    for job in found.values():
+        if isinstance(job, dict):
+            yield from job.get("script", [])
+
+
+def of_jenkins(project: BakedProject) -> Iterator[str]:
+    """As Groovy understands the file: LINES_OF_JENKINS knows the words that it may use, and fails at any other."""
+    groovy = required("groovy", "groovy")
+    told = project.run(groovy, str(LINES_OF_JENKINS), "Jenkinsfile")
+    yield from json.loads(told.splitlines()[-1])
+
+
+LINES = {"github": of_github, "gitlab": of_gitlab, "jenkins": of_jenkins}
+
+
+@pytest.mark.parametrize("ci", LINES)
+def test_every_line_works_in_a_clean_checkout(ci: str, checkout: Checkout, tmp_path: Path) -> None:
+    rendered = BakedProject(bake(tmp_path, project_name=NAME, ci=ci))
+    lines = list(LINES[ci](rendered))
+    for needed in ("make setup", "make lint", "make test", "make ingest", "make pipeline"):
+        assert needed in lines
+    variables = VARIABLES | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    for line in lines:
+        checkout.runs(line, **variables)
+    if ci == "github":
+        assert "auc" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+        calls = checkout.calls.read_text(encoding="utf-8")
+        assert re.search(r"^gh pr comment 1 .*--body-file results/comparison/report\.md$", calls, flags=re.MULTILINE)
+        assert "docker push ghcr.io/ada/late:0a1b" in calls
+    shutil.rmtree(checkout.project.root / "public", ignore_errors=True)
