@@ -110,9 +110,12 @@ def test_a_render_has_exactly_its_files_and_the_code_of_all(
     same = [name for name in files if name.endswith(".py")] + [".pre-commit-config.yaml", "poetry.lock"]
     assert [name for name in same if project.text(name) != baked.text(name)] == []
     assert _tools(project) == _tools(baked)
-    for name in files:
+    for name in files - {name for name in files if name.endswith(".gz")}:
+        text = project.text(name)
+        assert not text or re.search(r"\S\n\Z", text), f"{name} does not end with one line feed"
+        assert not re.search(r"[ \t]$", text, flags=re.MULTILINE), f"{name} has spaces at the end of a line"
         if name.endswith((".yaml", ".yml")):
-            list(yaml.parse(project.text(name)))
+            list(yaml.parse(text))
 
 
 @pytest.mark.parametrize("answers", UNSUPPORTED, ids=lambda answers: "-".join(answers.values()))
