@@ -13,7 +13,7 @@ FLIGHTS = (
     "tests/data/test_bundled_data.py",
 )  # fmt: skip
 """What only the bundled data needs."""
-EMPTY = (".github/actions/setup", ".github/actions", ".github/workflows", ".github", "deploy/kubernetes")
+EMPTY = (".github/actions/setup", ".github/actions", ".github/workflows", ".github", "course", "deploy/kubernetes")
 """Folders whose files have conditions in their names, which a folder cannot have."""
 
 NEXT = """

@@ -24,6 +24,9 @@ from demo import environment  # noqa: E402
 OWN = ("test_loop", "test_own", "test_registry", "test_tasks")
 """Tests that need no more of the shared project than its environment, and take as long as all others that do."""
 
+ALONE = ("test_ci", "test_remotes", "test_update")
+"""Those that need no more, either, and are short enough to follow where a process is free."""
+
 
 class Halves(LoadScopeScheduling):  # type: ignore[misc]
     """Tests that share a project run one after the other; those with projects of their own, in the process beside.
@@ -34,6 +37,8 @@ class Halves(LoadScopeScheduling):  # type: ignore[misc]
         file = Path(nodeid.split("::")[0])
         if file.parent.name != "project":
             return nodeid
+        if file.stem in ALONE:
+            return file.stem
         return "own" if file.stem in OWN else "shared"
 
 

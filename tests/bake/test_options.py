@@ -44,6 +44,10 @@ OF_OPTION: dict[tuple[str, str], set[str]] = {
         ".dockerignore", "deploy/Dockerfile", "deploy/compose.yaml", "deploy/kubernetes/api.yaml",
         "deploy/kubernetes/canary.yaml",
     },
+    ("course", "yes"): {
+        "course/README.md", "course/01-zones.md", "course/02-versions.md", "course/03-split.md", "course/04-search.md",
+        "course/05-trust.md", "course/06-api.md", "course/07-rollout.md", "course/08-drift.md", "course/09-loop.md",
+    },
 }  # fmt: skip
 """What a choice adds to what every project has."""
 

@@ -24,6 +24,7 @@ from filelock import FileLock
 from ..conftest import BakedProject
 
 TOOLS = Path(__file__).parent / "servers_and_tables.txt"
+NODE = Path(__file__).parent / "node"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -71,6 +72,21 @@ def tools(installed: BakedProject) -> Path:
             subprocess.run(install, check=True)
             shutil.copy(TOOLS, stamp)
     return python
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The folder with the locked packages of Node.js that the tests need."""
+    npm = required("npm", "npm")
+    folder: Path = BUILD / "node"
+    with FileLock(BUILD / "node.lock"):
+        lock = folder / "package-lock.json"
+        if not (folder / "node_modules").is_dir() or lock.read_bytes() != (NODE / lock.name).read_bytes():
+            folder.mkdir(exist_ok=True)
+            for name in ("package.json", lock.name):
+                shutil.copy(NODE / name, folder)
+            subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True)
+    return folder / "node_modules"
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +155,33 @@ def postgres() -> Iterator[str]:
     with postgres_cluster() as (url, start):
         start()
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3(tools: Path) -> Iterator[str]:
+    """An S3 server on loopback with a bucket; its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [str(tools.parent / "moto_server"), "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        make = f"import boto3; boto3.client('s3', endpoint_url={url!r}).create_bucket(Bucket='bucket')"
+        for _ in range(100):
+            if subprocess.run([str(tools), "-c", make], capture_output=True).returncode == 0:
+                break
+            time.sleep(0.2)
+        yield url
+    process.terminate()
+    process.wait(30)
+
+
+def make_bucket(tools: Path, s3: str, name: str) -> None:
+    code = f"import boto3; boto3.client('s3', endpoint_url={s3!r}).create_bucket(Bucket={name!r})"
+    subprocess.run([str(tools), "-c", code], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,8 @@ from demo import environment
 from ..conftest import BakedProject
 from .conftest import required
 
-NAME = "Late Planes"
+NAME = "Clean Checkout"
+"""Not that of `installed`: the environment knows one folder for each package."""
 LINES_OF_JENKINS = Path(__file__).parent / "jenkins.groovy"
 SHIM = """#!/bin/sh
 # what other machines have: it notes how it was called, and reads what it is given
@@ -30,8 +31,8 @@ ELSEWHERE = ("docker", "gh")
 
 VARIABLES = {
     "BASE": "HEAD~1", "PULL_REQUEST": "1", "TOKEN": "secret",
-    "GITHUB_ACTOR": "ada", "GITHUB_REPOSITORY": "Ada/Late", "GITHUB_SHA": "0a1b",
-    "CI_REGISTRY": "registry.example", "CI_REGISTRY_IMAGE": "registry.example/late", "CI_COMMIT_SHA": "0a1b",
+    "GITHUB_ACTOR": "ada", "GITHUB_REPOSITORY": "Ada/Checkout", "GITHUB_SHA": "0a1b",
+    "CI_REGISTRY": "registry.example", "CI_REGISTRY_IMAGE": "registry.example/checkout", "CI_COMMIT_SHA": "0a1b",
     "CI_REGISTRY_USER": "ada", "CI_REGISTRY_PASSWORD": "secret",
 }  # fmt: skip
 """What runners set."""
@@ -117,5 +118,5 @@ def test_every_line_works_in_a_clean_checkout(ci: str, checkout: Checkout, tmp_p
         assert "auc" in (tmp_path / "summary.md").read_text(encoding="utf-8")
         calls = checkout.calls.read_text(encoding="utf-8")
         assert re.search(r"^gh pr comment 1 .*--body-file results/comparison/report\.md$", calls, flags=re.MULTILINE)
-        assert "docker push ghcr.io/ada/late:0a1b" in calls
+        assert "docker push ghcr.io/ada/checkout:0a1b" in calls
     shutil.rmtree(checkout.project.root / "public", ignore_errors=True)

@@ -18,7 +18,6 @@ import pytest
 from bake import bake, share_environment
 
 from ..conftest import BakedProject
-from .conftest import free_port
 
 ROWS = [{"id": number, "name": f"Zoë {number}", "changed": f"2024-01-{number:02}"} for number in range(1, 26)]
 TABLE = "<table><tr><th>Currency<th>Rate</tr><tr><td>EUR<td>1.10</tr><tr><td>DKK<td>0.15</tr></table>"
@@ -321,28 +320,6 @@ def test_a_database_is_read_in_chunks_and_goes_on_from_its_watermark(
     assert rows[1] == {"id": 2, "amount": 2.5, "made": rows[1]["made"], "note": 'Zoë, "Z"'}
     assert rows[1]["made"].startswith("2024-01-02 03:04:05")
     assert "s3cr3t" not in json.dumps(found)
-
-
-@pytest.fixture(scope="session")
-def s3(tools: Path) -> Iterator[str]:
-    """An S3 server on loopback with a bucket; its address."""
-    port = free_port()
-    process = subprocess.Popen(
-        [str(tools.parent / "moto_server"), "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        make = f"import boto3; boto3.client('s3', endpoint_url={url!r}).create_bucket(Bucket='bucket')"
-        for _ in range(100):
-            if subprocess.run([str(tools), "-c", make], capture_output=True).returncode == 0:
-                break
-            time.sleep(0.2)
-        yield url
-    process.terminate()
-    process.wait(30)
 
 
 def test_a_file_of_an_object_store_is_landed(s3: str, tools: Path, ingest: Any) -> None:
