@@ -15,39 +15,38 @@ from pathlib import Path
 from bake import BUILD, DEMO, TEMPLATE, rebake
 
 STEPS = {
-    "setup": "install the project's environment from its lock",
-    "pipeline": "raw files to a portable model",
-    "promote": "register the model, through the gate",
-    "deploy": "put the champion where the API finds it",
+    "setup": ("install the project's environment from its lock", ".venv/"),
+    "pipeline": ("raw files to a portable model", "models/bundle/, results/model_card.md"),
+    "promote": ("register the model, through the gate", "mlflow.db"),
+    "deploy": ("put the champion where the API finds it", "deploy/bundles/"),
+    "predict": ("serve it, and ask it for one prediction", "the answer above"),
 }
+"""What a target does, and what it leaves."""
 
 
 def main() -> None:
     began = time.monotonic()
     BUILD.mkdir(exist_ok=True)
     rebake(DEMO)
-    for target, meaning in STEPS.items():
-        step(target, meaning)
-    serve_and_predict()
-    where = DEMO.relative_to(TEMPLATE)
-    print(f"\ndemo: done in {time.monotonic() - began:.0f} s. To go on: cd {where}, then make.")
+    seconds = {}
+    for number, (target, (meaning, _)) in enumerate(STEPS.items(), start=1):
+        print(f"\n== {number} of {len(STEPS)}, make {target}: {meaning}", flush=True)
+        started = time.monotonic()
+        with serving(DEMO) if target == "predict" else contextlib.nullcontext() as url:
+            step(target, *([f"PORT={url.rsplit(':', 1)[1]}"] if url else []))
+        seconds[target] = time.monotonic() - started
+        print(f"== {seconds[target]:.1f} s", flush=True)
+    print(f"\ndemo: done in {time.monotonic() - began:.0f} s")
+    for target, (_, left) in STEPS.items():
+        print(f"  {target:10}{seconds[target]:6.1f} s  {left}")
+    print(f"To go on: cd {DEMO.relative_to(TEMPLATE)}, then make serve, make dashboard, or make alone for all targets.")
 
 
-def step(target: str, meaning: str) -> None:
-    print(f"\n== make {target}: {meaning}", flush=True)
-    began = time.monotonic()
-    if subprocess.run(["make", "--no-print-directory", target], cwd=DEMO, env=environment()).returncode:
+def step(target: str, *arguments: str) -> None:
+    command = ["make", "--no-print-directory", target, *arguments]
+    if subprocess.run(command, cwd=DEMO, env=environment()).returncode:
         where = DEMO.relative_to(TEMPLATE)
         sys.exit(f"demo: `make {target}` failed in {where}; the reason is above. Mend it and run `make demo` again.")
-    print(f"== {time.monotonic() - began:.1f} s", flush=True)
-
-
-def serve_and_predict() -> None:
-    print("\n== make serve, and one prediction from it", flush=True)
-    with serving(DEMO) as url:
-        port = url.rsplit(":", 1)[1]
-        command = ["make", "--no-print-directory", "predict", f"PORT={port}"]
-        subprocess.run(command, cwd=DEMO, env=environment(), check=True)
 
 
 @contextlib.contextmanager
