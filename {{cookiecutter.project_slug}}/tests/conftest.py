@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,15 @@ PENGUINS = ROOT / "tests" / "penguins"
 CLASSIFY = kinds.of(ClassificationTask(kind="classification", view="t", target="y"))
 REGRESS = kinds.of(RegressionTask(kind="regression", view="t", target="y"))
 SETTINGS = ["source=[penguins]", "task=sex", "split=stratified", "leakage=warn", "experiment=smoke"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_production() -> Iterator[None]:
+    """Whatever servers the environment names are left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (config.LOG, "MLFLOW_TRACKING_URI", "ALERT_WEBHOOK"):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture

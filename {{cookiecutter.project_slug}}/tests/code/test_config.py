@@ -34,6 +34,11 @@ def test_a_changed_conf_is_noticed_and_written(settings: Layout) -> None:
     assert config.load(settings).automl.folds == 4
 
 
+def test_the_environment_may_name_the_prediction_log(settings: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(config.LOG, "postgresql+psycopg://ada:s3cr3t@database/log")
+    assert config.load(settings).monitoring.prediction_log == "postgresql+psycopg://ada:s3cr3t@database/log"
+
+
 def test_a_typo_is_named_with_what_was_meant(settings: Layout) -> None:
     values = yaml.safe_load(settings.params.read_text(encoding="utf-8"))
     values["split"]["tset"] = values["split"].pop("test")

@@ -13,7 +13,7 @@ from {{ cookiecutter.package_name }}.errors import ProjectError
 from {{ cookiecutter.package_name }}.layout import Layout
 from {{ cookiecutter.package_name }}.monitoring.store import PredictionLog
 from {{ cookiecutter.package_name }}.retraining.simulation import live_api
-from {{ cookiecutter.package_name }}.serving import client
+from {{ cookiecutter.package_name }}.serving import client, server
 
 
 def test_the_server_answers_over_a_real_socket(deployed: Layout, example: dict[str, Any]) -> None:
@@ -23,6 +23,12 @@ def test_the_server_answers_over_a_real_socket(deployed: Layout, example: dict[s
     assert answer["model_version"] == "1"
     logged = PredictionLog(settings.monitoring.prediction_log, deployed).newest("1", 1)
     assert logged[0].prediction_id == answer["predictions"][0]["prediction_id"]
+
+
+def test_a_check_lets_the_model_answer_and_logs_nothing(deployed: Layout) -> None:
+    (told,) = server.check(config.load(deployed), deployed)
+    assert told.startswith("champion version 1 answers its example: {'label'")
+    assert PredictionLog(config.load(deployed).monitoring.prediction_log, deployed).count("1") == 0
 
 
 @pytest.mark.parametrize("count", [1, 3])
