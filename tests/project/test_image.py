@@ -63,7 +63,7 @@ class Buildah:
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}"
         finally:
-            subprocess.run(["pkill", "-TERM", "-f", " ".join(serve[2:])], check=False)
+            subprocess.run(["pkill", "-TERM", "-f", "--", f"--port {port}"], check=False)
             process.wait(60)
 
 
