@@ -24,7 +24,7 @@ from demo import environment  # noqa: E402
 OWN = ("test_loop", "test_own", "test_registry", "test_tasks")
 """Tests that need no more of the shared project than its environment, and take as long as all others that do."""
 
-ALONE = ("test_ci", "test_remotes", "test_update")
+ALONE = ("test_ci", "test_deployment_files", "test_remotes", "test_update")
 """Those that need no more, either, and are short enough to follow where a process is free."""
 
 

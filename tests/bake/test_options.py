@@ -14,8 +14,14 @@ from allpairspy import AllPairs
 from bake import TEMPLATE, bake
 
 from ..conftest import BakedProject
-from .test_render import FILES, LICENCES
+from .test_render import FILES
 
+LICENCES = {
+    "MIT": "Permission is hereby granted, free of charge",
+    "BSD-3-Clause": "Redistribution and use in source and binary forms",
+    "Apache-2.0": "http://www.apache.org/licenses/",
+    "Proprietary": "All rights reserved.",
+}
 CHOICES = {
     "dataset": ["flights", "own"],
     "task": ["classification", "regression", "clustering", "anomaly", "forecasting"],
@@ -84,7 +90,7 @@ def expected(answers: Mapping[str, str]) -> set[str]:
 
 def baked_by(answers: Mapping[str, str], folder: Path) -> BakedProject:
     own = {"time_column": "at"} if answers["dataset"] == "own" and answers["task"] == "forecasting" else {}
-    return BakedProject(bake(folder, **answers, **own))
+    return BakedProject(bake(folder, author_name="Ada Lovelace", **answers, **own))
 
 
 def test_the_choices_are_those_of_the_template() -> None:
@@ -111,6 +117,8 @@ def test_a_render_has_exactly_its_files_and_the_code_of_all(
     files = project.files()
     assert {name.replace("src/flight_delays/", "src/PACKAGE/") for name in files} == expected(answers)
     assert [path for path in project.root.glob("[!.]*/**") if path.is_dir() and not any(path.iterdir())] == []
+    check_licence(project, answers["license"])
+    assert project.text(".python-version") == f"{answers['python_version']}\n"
     same = [name for name in files if name.endswith(".py")] + [".pre-commit-config.yaml", "poetry.lock"]
     assert [name for name in same if project.text(name) != baked.text(name)] == []
     assert _tools(project) == _tools(baked)
@@ -120,6 +128,15 @@ def test_a_render_has_exactly_its_files_and_the_code_of_all(
         assert not re.search(r"[ \t]$", text, flags=re.MULTILINE), f"{name} has spaces at the end of a line"
         if name.endswith((".yaml", ".yml")):
             list(yaml.parse(text))
+
+
+def check_licence(project: BakedProject, licence: str) -> None:
+    text = project.text("LICENSE")
+    assert LICENCES[licence] in text
+    assert "Ada Lovelace" in text
+    assert sum(sign in text for sign in LICENCES.values()) == 1
+    named = "LicenseRef-Proprietary" if licence == "Proprietary" else licence
+    assert f'license = "{named}"' in project.text("pyproject.toml")
 
 
 @pytest.mark.parametrize("answers", UNSUPPORTED, ids=lambda answers: "-".join(answers.values()))

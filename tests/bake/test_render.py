@@ -16,12 +16,6 @@ from demo import environment
 from ..conftest import BakedProject
 
 FILES = {line for line in (Path(__file__).parent / "files.txt").read_text(encoding="utf-8").splitlines() if line}
-LICENCES = {
-    "MIT": "Permission is hereby granted, free of charge",
-    "BSD-3-Clause": "Redistribution and use in source and binary forms",
-    "Apache-2.0": "http://www.apache.org/licenses/",
-    "Proprietary": "All rights reserved.",
-}
 TAG = re.compile(r"cookiecutter[.\[]|\{%-? ")
 
 
@@ -80,23 +74,6 @@ def test_no_tag_is_left_unrendered(baked: BakedProject) -> None:
             continue
         left += [f"{name}: {line}" for line in baked.text(name).splitlines() if TAG.search(line)]
     assert left == []
-
-
-@pytest.mark.parametrize("licence", LICENCES)
-def test_every_licence_renders_its_own_text(licence: str, tmp_path: Path) -> None:
-    project = BakedProject(bake(tmp_path, license=licence, author_name="Ada Lovelace"))
-    text = project.text("LICENSE")
-    assert LICENCES[licence] in text
-    assert "Ada Lovelace" in text
-    assert sum(sign in text for sign in LICENCES.values()) == 1
-    assert ("LicenseRef-Proprietary" if licence == "Proprietary" else f'license = "{licence}"') in project.text(
-        "pyproject.toml"
-    )
-
-
-@pytest.mark.parametrize("version", ["3.10", "3.11"])
-def test_the_python_asked_for_is_the_one_that_setup_looks_for_first(version: str, tmp_path: Path) -> None:
-    assert BakedProject(bake(tmp_path, python_version=version)).text(".python-version") == f"{version}\n"
 
 
 def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
