@@ -115,6 +115,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Fails when `process` ends before, or half a minute has gone."""
+    for _ in range(300):
+        assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{process.args!r} does not listen on port {port}")
+
+
 @contextlib.contextmanager
 def postgres_cluster() -> Iterator[tuple[str, Callable[[], None]]]:
     """PostgreSQL on a free port, in a temporary folder: its SQLAlchemy URL, and what starts it."""
@@ -134,10 +144,7 @@ def postgres_cluster() -> Iterator[tuple[str, Callable[[], None]]]:
     def start() -> None:
         command = [server, "-D", data, "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
         running.append(subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL))
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
+        wait_until_listening(port, running[-1])
         time.sleep(0.5)
 
     try:

@@ -24,6 +24,7 @@ NAME = "Clean Checkout"
 LINES_OF_JENKINS = Path(__file__).parent / "jenkins.groovy"
 SHIM = """#!/bin/sh
 # what other machines have: it notes how it was called, and reads what it is given
+if [ -p /dev/stdin ]; then cat > /dev/null; fi
 echo "$(basename "$0") $*" >> "$CALLS"
 """
 ELSEWHERE = ("docker", "gh")
@@ -44,17 +45,18 @@ class Checkout:
 
     project: BakedProject
     calls: Path
-    done: dict[str, int] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
 
     def runs(self, script: str, **variables: str) -> None:
         if script in self.done:
             return
-        self.done[script] = 1
+        self.done.add(script)
         tools = f"{self.calls.parent}{os.pathsep}{os.environ['PATH']}"
         given = {**environment(), "PATH": tools, "CALLS": str(self.calls), **variables}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-            cwd=self.project.root, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.project.root, env=given, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert done.returncode == 0, f"{script}\n{done.stdout}"
 

@@ -6,9 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
 import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ import pytest
 import yaml
 
 from ..conftest import BakedProject
-from .conftest import free_port, make_bucket, post, required
+from .conftest import free_port, make_bucket, post, required, wait_until_listening
 
 PACKAGE = "late_planes"
 CERTIFICATES, PIP = Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pip.conf")
@@ -56,11 +54,7 @@ class Buildah:
         given = [f"--env={name}={value}" for name, value in variables.items()]
         process = subprocess.Popen([*self.command, "run", *given, container, "--", *serve], env=self.environment)
         try:
-            for _ in range(300):
-                assert process.poll() is None, f"{image} ended with {process.returncode}; its output is above"
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.1)
+            wait_until_listening(port, process)
             yield f"http://127.0.0.1:{port}"
         finally:
             subprocess.run(["pkill", "-TERM", "-f", "--", f"--port {port}"], check=False)

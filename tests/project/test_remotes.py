@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 from bake import bake, share_environment
 
 from ..conftest import BakedProject
-from .conftest import free_port, make_bucket, required
+from .conftest import free_port, make_bucket, required, wait_until_listening
 
 AZURITE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
@@ -28,10 +26,7 @@ AZURITE = (
 def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
+        wait_until_listening(port, process)
         yield
     finally:
         process.kill()

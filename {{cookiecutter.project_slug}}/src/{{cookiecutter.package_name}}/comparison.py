@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
+from . import dvc
 from .errors import ProjectError
 from .layout import Layout, replacing
 
@@ -25,18 +25,8 @@ def run(layout: Layout, revision: str) -> str:
         folder.mkdir()
         sections = [f"# This change beside {revision}"]
         for title, command in PARTS.items():
-            table = _dvc(layout, *command, revision).strip()
+            table = dvc.told(*command, revision).strip()
             sections.append(f"## {title}\n\n{table or 'No difference.'}")
-        _dvc(layout, "plots", "diff", revision, "--out", str(folder / "plots"))
+        dvc.told("plots", "diff", revision, "--out", str(folder / "plots"))
         (folder / "report.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
     return f"{target / 'report.md'}, plots: {target / 'plots' / 'index.html'}"
-
-
-def _dvc(layout: Layout, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments],
-        cwd=layout.root, capture_output=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-    if done.returncode:
-        raise ProjectError(f"`dvc {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
-    return done.stdout

@@ -52,6 +52,11 @@ class Live:
         return self.app(environ, start_response)
 
     @property
+    def service(self) -> Service | None:
+        """The models of the current deployment, if there is one."""
+        return self._service
+
+    @property
     def short(self) -> Short | None:
         """The short way of the current deployment, if it has one."""
         return self.app.extensions.get(SHORT)

@@ -17,7 +17,6 @@ from .. import deployment
 from ..config import Config
 from ..errors import ProjectError
 from ..layout import Layout
-from ..models import answers, bundle
 from ..models.bundle import columns_of
 from ..monitoring.store import PredictionLog
 from . import auth, house, logs, metrics
@@ -70,16 +69,14 @@ def check(config: Config, layout: Layout) -> list[str]:
 
     Raises ProjectError when none is deployed, or one does not load.
     """
-    current = deployment.required(layout)
+    deployment.required(layout)
+    service = Live(config, layout).service
+    assert service is not None
     lines = []
-    for arm, model in current.arms.items():
-        loaded = bundle.load(layout.deploy / model.bundle)
+    for arm, loaded in service.bundles.items():
         outputs = loaded.outputs(columns_of([loaded.schema.example]))
-        answer = {
-            name: found[0] for name, found in answers.of(loaded.schema.kind).columns(loaded.schema, outputs).items()
-        }
-        lines.append(f"{arm} version {model.version} answers its example: {answer}")
-    Live(config, layout)
+        answer = {name: found[0] for name, found in service.answers.columns(loaded.schema, outputs).items()}
+        lines.append(f"{arm} version {service.version_of(arm)} answers its example: {answer}")
     return lines
 
 
