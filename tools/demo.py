@@ -81,9 +81,10 @@ def ready(url: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """The template's own Poetry serves the project too; its environment does not."""
+    """The template's own Poetry serves the project too; its environment does not. Bytecode is written as usual."""
     private = TEMPLATE / ".poetry" / "bin" / "poetry"
-    kept = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL")}
+    of_ours = ("VIRTUAL_ENV", "MAKEFLAGS", "MAKELEVEL", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if name not in of_ours}
     return {**kept, **({"POETRY": str(private)} if private.exists() else {})}
 
 

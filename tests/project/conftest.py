@@ -116,8 +116,8 @@ def free_port() -> int:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Fails when `process` ends before, or half a minute has gone."""
-    for _ in range(300):
+    """Fails when `process` ends before, or two minutes have gone: some servers import a lot, on a busy machine."""
+    for _ in range(1200):
         assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,9 @@ def test_the_tracking_server_of_the_image_keeps_runs_in_postgresql_and_an_object
             f"import mlflow; mlflow.set_tracking_uri({url!r}); mlflow.start_run(); mlflow.log_metric('auc', 0.7); "
             "mlflow.log_text('what it found', 'report.txt')"
         )
+        beside = urllib.request.Request(f"{url}/version", headers={"Host": "mlflow:5000"})
+        with urllib.request.urlopen(beside, timeout=30) as answer:
+            assert answer.status == 200  # under its name among the containers, too
     keys = f"boto3.client('s3', endpoint_url={s3!r}).list_objects_v2(Bucket='mlflow')['Contents']"
     told = subprocess.run(
         [str(tools), "-c", f"import boto3; print({keys})"], capture_output=True, text=True, check=True

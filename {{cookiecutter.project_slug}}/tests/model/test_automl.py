@@ -48,6 +48,14 @@ def test_the_best_of_few_rows_are_compared_on_all(smoke: Config, penguins: dict[
     assert found.leaderboard["id"].iloc[-1] == "nb"
 
 
+def test_every_model_of_several_classes_is_judged(smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:
+    """By its probabilities, also where it has a decision function, which PyCaret would ask first."""
+    task = smoke.task.model_copy(update={"target": "species", "positive": None})
+    models = smoke.automl.model_copy(update={"models": ("lr", "dt", "lightgbm")})
+    found = search(smoke.model_copy(update={"task": task, "automl": models}), penguins)
+    assert found.leaderboard["AUC"].between(0.9, 1).all()
+
+
 def test_rounds_grow_until_few_models_are_left() -> None:
     screening = Screening(rows=6000, factor=3, keep=2)
     assert automl.rungs(160_000, 9, screening) == [6000, 18_000, 160_000]

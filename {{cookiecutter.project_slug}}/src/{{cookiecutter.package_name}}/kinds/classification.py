@@ -92,6 +92,20 @@ class Classification(Supervised[ClassificationTask]):
         """The positive class is the last number, so that PyCaret's precision, recall and F1 are about it."""
         return target.map({label: number for number, label in enumerate(classes)})
 
+    def correct(self, experiment: Any) -> None:
+        """PyCaret 3.3 takes the AUC of several classes from decision functions, which scikit-learn refuses: models that
+        have one get 0. Here it is of the probabilities, as on the hold-out.
+        """
+        from sklearn.metrics import roc_auc_score
+
+        def area(truth: Any, outputs: Any, sample_weight: Any = None) -> float:
+            value = mean_over_classes(roc_auc_score, np.asarray(truth), np.asarray(outputs), sample_weight)
+            return self.chance if np.isnan(value) else value
+
+        if experiment.is_multiclass:
+            experiment.remove_metric("auc")
+            experiment.add_metric("auc", "AUC", area, target="pred_proba")
+
     def refuses(self, candidate: Any) -> str:
         return "" if hasattr(candidate, "predict_proba") else "it gives no probabilities"
 

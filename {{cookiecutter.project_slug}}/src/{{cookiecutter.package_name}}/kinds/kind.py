@@ -116,6 +116,9 @@ class Kind(ABC, Generic[AnyTask]):
     ) -> dict[str, Any]:
         """Arguments of PyCaret's setup; `method` says how the parts were cut."""
 
+    def correct(self, experiment: Any) -> None:
+        """Put right what PyCaret measures wrongly, once its setup is done."""
+
     def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
         """What is compared: PyCaret's short names, each with what `created` is to know behind a colon."""
         return models

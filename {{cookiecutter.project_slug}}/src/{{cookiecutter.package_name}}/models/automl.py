@@ -274,6 +274,8 @@ def _experiment(
     kind = kinds.of(task)
     module, name = kind.experiment
     experiment = getattr(importlib.import_module(module), name)()
+    # setup would import a dozen packages, for seconds, to write their versions into a log that nobody keeps
+    experiment._check_environment = lambda: None
     known_to_setup = inspect.signature(experiment.setup).parameters
     always = {key: value for key, value in ALWAYS.items() if key in known_to_setup}
     wanted = kind.setup(train, validation, config.folds, method, groups)
@@ -283,6 +285,7 @@ def _experiment(
         experiment.setup(**decided, **given)
     except (TypeError, ValueError) as error:
         raise ProjectError(f"PyCaret refuses automl.setup (conf/automl/): {error}") from error
+    kind.correct(experiment)
     known = list(experiment.models(internal=True).index)
     candidates = config.candidates(task.kind)
     if not candidates:
