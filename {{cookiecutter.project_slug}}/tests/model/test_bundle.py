@@ -20,10 +20,14 @@ from ..conftest import search
 def test_the_portable_model_answers_as_the_trained_one_does(
     model: str, smoke: Config, penguins: dict[str, pd.DataFrame]
 ) -> None:
+    """Also on the rows with gaps, a boolean among them, that the export makes of the hold-out."""
+    parts = {name: rows.assign(heavy=rows["body_mass_g"] > 4000) for name, rows in penguins.items()}
     one = smoke.automl.model_copy(update={"models": (model,)})
-    found = search(smoke.model_copy(update={"automl": one}), penguins)
-    test = penguins["test"].drop(columns="sex")
-    parity = export.portable(smoke, found.model, trained_on(penguins), test).parity
+    found = search(smoke.model_copy(update={"automl": one}), parts)
+    test = parts["test"].drop(columns="sex")
+    made = export.portable(smoke, found.model, trained_on(parts), test)
+    assert {column["name"]: column["type"] for column in made.schema["columns"]}["heavy"] == "boolean"
+    parity = made.parity
     assert parity["rows"] > len(test)
     assert parity["largest_difference"] < 1e-5
     assert parity["labels_differ"] == 0

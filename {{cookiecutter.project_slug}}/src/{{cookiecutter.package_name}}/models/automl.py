@@ -127,6 +127,7 @@ def search(
     budget = Budget(config.budget_minutes)
     kind = kinds.of(task)
     screening = config.screening if kind.by_row else None
+    train, validation = _without_booleans(train), _without_booleans(validation)
     if kind.by_row:
         train, groups = _sampled(train, groups, config.sample_rows or len(train), seed)
     classes: tuple[str, ...] = ()
@@ -249,6 +250,11 @@ def _fitted(compared: Compared, best: Any, task: AnyTask, classes: tuple[str, ..
     pipeline = kind.finished(compared.experiment, best, typed, target)
     dtypes = {str(name): dtype for name, dtype in typed.dtypes.items()}
     return Model(task, pipeline, classes or kind.answers(pipeline), dtypes)
+
+
+def _without_booleans(rows: pd.DataFrame) -> pd.DataFrame:
+    """PyCaret passes booleans on with their gaps; as numbers they are imputed."""
+    return rows.astype(dict.fromkeys(rows.select_dtypes("bool"), np.int8))
 
 
 def _sampled(

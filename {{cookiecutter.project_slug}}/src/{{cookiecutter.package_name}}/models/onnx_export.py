@@ -85,14 +85,14 @@ def export(
     """
     if isinstance(model.pipeline, Forecaster):
         return onnx_series.table(model.pipeline)
-    rows = model.as_trained(rows)
+    typed = model.as_trained(rows)
     steps = [(name, step) for name, step in model.preparation if name not in WITHOUT_EFFECT]
     probed = max([i + 1 for i, (name, _) in enumerate(steps) if name in PROBED], default=0)
     head, tail = steps[:probed], steps[probed:]
-    probes = probe(head, rows, model.floating)
+    probes = probe(head, typed, model.floating)
     graph = Graph()
     tensor = _lookup(graph, probes)
-    frame = _through(head, rows.head(200))
+    frame = _through(head, typed.head(200))
     for name, step in tail:
         tensor, frame = _convert_step(graph, tensor, frame, name, step)
     if precision is None:
@@ -136,7 +136,7 @@ def _probe_number(
     head: list[tuple[str, Any]], base: pd.DataFrame, name: str, values: pd.Series, floating: np.dtype
 ) -> NumberProbe:
     low = values.min()
-    chosen = pd.Series([False, True]) if values.dtype == bool else pd.Series([low, low + 1]).astype(values.dtype)
+    chosen = pd.Series([low, low + 1]).astype(values.dtype)
     outputs = _outputs(head, base, name, chosen)
     varying = _varying(outputs)
     rounds = values.dtype.kind == "f"
