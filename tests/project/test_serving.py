@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bake import bake
 from demo import serving
 
 from ..conftest import TEMPLATE, BakedProject
@@ -263,6 +264,18 @@ def test_the_log_may_be_in_postgresql(
         until(lambda: set(ids) <= set(logged(project)), seconds=20)
         taken = post(url, {"feedback": [{"prediction_id": one, "truth": "late"} for one in ids]}, "/v1/feedback")
         assert taken == {"taken": 3, "errors": []}
+
+
+def test_the_traffic_of_the_course_is_answered_and_its_truths_are_taken(
+    apart: Callable[..., BakedProject], deployed: BakedProject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project = apart()
+    (project.root / "data").mkdir()
+    (project.root / "data" / "splits").symlink_to(deployed.root / "data" / "splits")
+    taught = bake(tmp_path_factory.mktemp("taught"), hooks=False, project_name="Late Planes", course="yes")
+    with serving(project.root) as url:
+        told = project.run(".venv/bin/python", str(taught / "course" / "traffic.py"), url)
+    assert "250 users asked about 10 flights each, and told how 2,500 of them went" in told
 
 
 def test_without_its_database_the_api_goes_on_and_the_log_is_filled_later(

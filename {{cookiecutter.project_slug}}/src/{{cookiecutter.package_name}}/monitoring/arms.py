@@ -142,10 +142,8 @@ def _variance(first: np.ndarray, second: np.ndarray, *, paired: bool) -> float:
 
 def told(verdict: Verdict) -> str:
     """One line about a verdict."""
-    parts = ", ".join(
-        f"{arm} {verdict.means[arm]:.4f} over {verdict.users[arm]:,} users with feedback" for arm in verdict.users
-    )
-    line = (
-        f"{verdict.outcome}: {parts}; difference {verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
-    )
+    parts = [f"{arm} {verdict.means[arm]:.4f} over {users:,} users" for arm, users in verdict.users.items() if users]
+    line = f"{verdict.outcome}: {', '.join(parts)} with feedback" if parts else f"{verdict.outcome}: no feedback yet"
+    if math.isfinite(verdict.low):
+        line += f"; difference {verdict.difference:+.4f} ({verdict.low:+.4f} to {verdict.high:+.4f})"
     return line + (f"; {verdict.needed:,} more users are needed" if verdict.needed else "")
