@@ -33,6 +33,21 @@ def test_the_portable_model_answers_as_the_trained_one_does(
     assert parity["labels_differ"] == 0
 
 
+def test_a_table_of_whole_numbers_has_a_portable_model(smoke: Config, penguins: dict[str, pd.DataFrame]) -> None:
+    """Trees cut between 3 and 5 where they have seen no 4, so that the last bit of a scaled 4 decides."""
+    coarse = {"bill_length_mm": 2, "bill_depth_mm": 1, "flipper_length_mm": 5, "body_mass_g": 250}
+    parts = {
+        name: pd.DataFrame({"sex": rows["sex"], **{one: rows[one] // step for one, step in coarse.items()}})
+        .dropna()
+        .astype(dict.fromkeys(coarse, int))
+        for name, rows in penguins.items()
+    }
+    one = smoke.automl.model_copy(update={"models": ("rf",)})
+    found = search(smoke.model_copy(update={"automl": one}), parts)
+    parity = export.portable(smoke, found.model, trained_on(parts), parts["test"].drop(columns="sex")).parity
+    assert parity["largest_difference"] < 1e-5
+
+
 def test_the_gate_notices_a_model_that_answers_otherwise(
     smoke: Config, penguins: dict[str, pd.DataFrame], found: automl.Search
 ) -> None:

@@ -70,8 +70,9 @@ class Model:
 
     @property
     def floating(self) -> np.dtype:
-        """The type that the numeric columns are turned into when PyCaret puts them into one matrix."""
-        return np.result_type(np.float32, *(kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)))
+        """The type in which PyCaret computes with the numeric columns, which are one matrix: whole numbers are float64."""
+        types = [kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)]
+        return np.result_type(np.float32, *types) if any(kind.kind == "f" for kind in types) else np.dtype(np.float64)
 
     def outputs(self, rows: pd.DataFrame) -> np.ndarray:
         """Rows by outputs: the probability of each class, or the number. The reference for the portable model."""
