@@ -137,6 +137,12 @@ def test_feedback_is_counted_for_the_arm_that_answered() -> None:
     assert list(found["challenger"].values()) == [1]
 
 
+def test_without_feedback_no_number_is_told() -> None:
+    nothing, some = arms.judge({}, {}, POLICY, paired=False), arms.judge({"ann": 1.0}, {}, POLICY, paired=False)
+    assert arms.told(nothing) == "Inconclusive: no feedback yet; 60 more users are needed"
+    assert arms.told(some) == "Inconclusive: champion 1.0000 over 1 users with feedback; 59 more users are needed"
+
+
 def by_user(good: np.ndarray) -> dict[str, float]:
     return {f"user {number}": float(one) for number, one in enumerate(good)}
 
