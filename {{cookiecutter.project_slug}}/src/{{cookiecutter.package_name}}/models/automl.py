@@ -70,7 +70,7 @@ class Model:
 
     @property
     def floating(self) -> np.dtype:
-        """The type in which PyCaret computes with the numeric columns, which are one matrix: whole numbers are float64."""
+        """The type in which PyCaret computes with the numeric columns as one matrix: float64 for integers alone."""
         types = [kind for kind in self.dtypes.values() if isinstance(kind, np.dtype)]
         return np.result_type(np.float32, *types) if any(kind.kind == "f" for kind in types) else np.dtype(np.float64)
 
