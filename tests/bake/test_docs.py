@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +21,6 @@ OF_OTHERS = ("failed to transfer", "Unable to interpret changes", "Invalid Host 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> BakedProject:
     return BakedProject(bake(tmp_path_factory.mktemp("taught"), course="yes"))
-
-
-@pytest.mark.parametrize("check", [["check"], ["format", "--check"]], ids=" ".join)
-def test_the_course_is_in_the_style_of_the_project(check: list[str], taught: BakedProject) -> None:
-    taught.run(str(Path(sys.executable).parent / "ruff"), *check, "course")
 
 
 def pages(project: BakedProject) -> Iterator[Path]:

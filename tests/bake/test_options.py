@@ -112,7 +112,7 @@ def test_a_render_has_exactly_its_files_and_the_code_of_all(
     answers: dict[str, str], baked: BakedProject, tmp_path: Path
 ) -> None:
     """No choice changes the code, nor how it is checked: one check of style and types, as by `make lint` of a project,
-    is one of all. What the course adds has a check of style of its own.
+    is one of all. What the course adds is checked in test_render.
     """
     project = baked_by(answers, tmp_path)
     files = project.files()
@@ -120,10 +120,8 @@ def test_a_render_has_exactly_its_files_and_the_code_of_all(
     assert [path for path in project.root.glob("[!.]*/**") if path.is_dir() and not any(path.iterdir())] == []
     check_licence(project, answers["license"])
     assert project.text(".python-version") == f"{answers['python_version']}\n"
-    same = [name for name in files if name.endswith(".py") and not name.startswith("course/")] + [
-        ".pre-commit-config.yaml",
-        "poetry.lock",
-    ]
+    code = {name for name in files if name.endswith(".py")} - OF_OPTION["course", "yes"]
+    same = [*code, ".pre-commit-config.yaml", "poetry.lock"]
     assert [name for name in same if project.text(name) != baked.text(name)] == []
     assert _tools(project) == _tools(baked)
     for name in files - {name for name in files if name.endswith(".gz")}:

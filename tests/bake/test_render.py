@@ -90,8 +90,9 @@ def test_names_follow_from_the_project_name(tmp_path: Path) -> None:
         {"project_name": "Z", "package_name": "z"},
         {"project_slug": "x" * 40},
         {"license": "Proprietary", "python_version": "3.10", "author_name": "Zoë O'Brien-Łukasz"},
+        {"course": "yes"},
     ],
-    ids=["default", "short", "long", "other"],
+    ids=["default", "short", "long", "other", "course"],
 )
 def test_whatever_the_names_a_render_is_clean_by_ruff(answers: dict[str, str], tmp_path: Path) -> None:
     project = BakedProject(bake(tmp_path, **answers))
