@@ -50,7 +50,7 @@ def step(target: str, *arguments: str) -> None:
 
 
 @contextlib.contextmanager
-def serving(project: Path, seconds: float = 60) -> Iterator[str]:
+def serving(project: Path, seconds: float = 120) -> Iterator[str]:
     """`make serve` of a project on a free port; yields the address once it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -69,7 +69,7 @@ def serving(project: Path, seconds: float = 60) -> Iterator[str]:
         yield url
     finally:
         api.terminate()
-        api.wait(timeout=30)
+        api.wait(timeout=60)
 
 
 def ready(url: str) -> bool:

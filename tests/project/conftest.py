@@ -20,6 +20,7 @@ import pytest
 from bake import BUILD, ENVIRONMENT
 from demo import serving
 from filelock import FileLock
+from playwright.sync_api import expect
 
 from ..conftest import BakedProject
 
@@ -193,7 +194,8 @@ def make_bucket(tools: Path, s3: str, name: str) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Debian's browser. On CI it must be there."""
+    """Debian's browser, in which pages may take their time. On CI it must be there."""
+    expect.set_options(timeout=60_000)
     path = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.access(path, os.X_OK)), None)
     if path is None:
         if os.environ.get("CI"):

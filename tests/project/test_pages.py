@@ -40,7 +40,7 @@ def test_the_form_is_prefilled_and_shows_the_prediction(page: Page) -> None:
     page.get_by_role("button", name="Predict").click()
     answer = page.locator("#answer")
     expect(answer.locator(".label")).to_have_text(re.compile("^(late|on_time)$"))
-    expect(answer.locator("meter")).to_have_count(2 + 5, timeout=30_000)  # the first explanation imports shap
+    expect(answer.locator("meter")).to_have_count(2 + 5)
     expect(answer.get_by_role("heading")).to_have_text(
         "What adds most to the probability of late, or takes most from it"
     )
