@@ -53,6 +53,7 @@ def test_the_portable_clusters_are_the_same(name: str, alike: tuple[Config, Part
     rows = export.as_columns(parts["test"])
     found = bundle.load(tmp_path / "bundle").outputs(rows).argmax(axis=1)
     assert found.tolist() == model.outputs(parts["test"]).argmax(axis=1).tolist()
+    assert found.tolist() == model.pipeline.predict(parts["test"]).tolist()  # as MLflow gives it the rows
     assert 2 <= len(model.classes) <= len(parts["train"])
 
 

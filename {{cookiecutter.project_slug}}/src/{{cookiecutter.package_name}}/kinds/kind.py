@@ -144,8 +144,12 @@ class Kind(ABC, Generic[AnyTask]):
     def finished(self, experiment: Any, best: Any, rows: pd.DataFrame, target: pd.Series | None) -> Any:
         """`best` fitted on everything, as a pipeline that takes raw features.
 
-        `rows` are those features of training and validation rows, in the types that PyCaret gives them.
+        `rows` are those features of training and validation rows, as `typed`.
         """
+
+    def typed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Features, as PyCaret types them, in the types in which the finished pipeline learns from them."""
+        return rows
 
     # the model
 

@@ -44,6 +44,10 @@ class Unsupervised(Kind[AnyTask]):
         pipeline.steps.append(("trained_model", clone(best)))
         return pipeline.fit(rows)
 
+    def typed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """In double precision: a clusterer that was fitted in single precision takes nothing else."""
+        return rows.astype(dict.fromkeys(rows.select_dtypes("float32"), "float64"))
+
 
 def without_none(rows: pd.DataFrame) -> pd.DataFrame:
     """NaN where a text is missing: PyCaret imputes nothing else."""

@@ -241,12 +241,12 @@ def _fits(values: pd.Series, kind: np.dtype) -> bool:
 
 
 def _fitted(compared: Compared, best: Any, task: AnyTask, classes: tuple[str, ...], validation: pd.DataFrame) -> Model:
-    """`best` fitted on training and validation rows, with the types that PyCaret gives them."""
+    """`best` fitted on training and validation rows."""
     from pycaret.utils.generic import df_shrink_dtypes
 
     kind = kinds.of(task)
     rows = pd.concat([compared.train, validation], ignore_index=True)
-    typed = df_shrink_dtypes(features(rows, task))
+    typed = kind.typed(df_shrink_dtypes(features(rows, task)))
     target = rows[task.target] if task.target else None
     pipeline = kind.finished(compared.experiment, best, typed, target)
     dtypes = {str(name): dtype for name, dtype in typed.dtypes.items()}

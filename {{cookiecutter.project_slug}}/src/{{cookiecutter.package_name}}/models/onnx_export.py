@@ -48,7 +48,8 @@ class NotPortableError(ProjectError):
 
 @dataclass(frozen=True)
 class NumberProbe:
-    """A numeric column: what a missing value becomes, and where the value comes out (None: dropped)."""
+    """A numeric column: whether it is rounded to single precision, what a missing value becomes, and where the value
+    comes out (None: dropped)."""
 
     rounds: bool
     fill: float
@@ -139,12 +140,12 @@ def _probe_number(
     chosen = pd.Series([low, low + 1]).astype(values.dtype)
     outputs = _outputs(head, base, name, chosen)
     varying = _varying(outputs)
-    rounds = values.dtype.kind == "f"
+    rounds = values.dtype == np.float32
     if not varying:
         return NumberProbe(rounds, 0.0, None)
     if len(varying) > 1 or not np.array_equal(outputs[:, varying[0]], chosen.to_numpy(np.float64)):
         raise NotPortableError(f"The numeric column {name} does not pass through the preparation unchanged.")
-    missing = pd.Series([np.nan, float(chosen[0])], dtype=values.dtype if rounds else floating)
+    missing = pd.Series([np.nan, float(chosen[0])], dtype=values.dtype if values.dtype.kind == "f" else floating)
     return NumberProbe(rounds, float(_outputs(head, base, name, missing)[0, varying[0]]), varying[0])
 
 
