@@ -116,6 +116,12 @@ def test_every_line_works_in_a_clean_checkout(ci: str, checkout: Checkout, tmp_p
     variables = VARIABLES | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
     for line in lines:
         checkout.runs(line, **variables)
+    page = checkout.project.text("results/comparison/index.html")
+    pictures = re.findall(r'<img src="(plots/[^"]+)"', page)
+    assert {Path(one).stem for one in pictures} == {"roc", "precision_recall", "calibration", "confusion"}
+    for one in pictures:
+        assert "on the hold-out" in checkout.project.text(f"results/comparison/{one}")
+    assert "<script" not in page
     if ci == "github":
         assert "auc" in (tmp_path / "summary.md").read_text(encoding="utf-8")
         calls = checkout.calls.read_text(encoding="utf-8")
