@@ -234,7 +234,8 @@ class AnomalyTask(Task):
 
 
 class ForecastingTask(Task):
-    """The next `horizon` values of `target`, one for each `time`; it repeats itself every `season` of them (1: not)."""
+    """The next `horizon` values of `target`, one for each `time`; it repeats itself every `season` of them (1: not,
+    None: as is usual for such steps of time)."""
 
     kind: Literal["forecasting"]
     target: Name
@@ -242,7 +243,7 @@ class ForecastingTask(Task):
     behaviour: tuple[()] = ()
     fairness: tuple[()] = ()
     horizon: int = Field(ge=1)
-    season: int = Field(default=1, ge=1)
+    season: int | None = Field(default=None, ge=1)
 
 
 AnyTask = Annotated[

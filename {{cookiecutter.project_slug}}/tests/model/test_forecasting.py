@@ -21,7 +21,7 @@ from {{ cookiecutter.package_name }}.pipeline import evaluate, export
 from {{ cookiecutter.package_name }}.serving.app import create_app
 from {{ cookiecutter.package_name }}.serving.service import Service
 
-TASK = ForecastingTask(kind="forecasting", view="t", target="passengers", time="month", horizon=12, season=12)
+TASK = ForecastingTask(kind="forecasting", view="t", target="passengers", time="month", horizon=12)
 KIND = kinds.of(TASK)
 
 
@@ -84,6 +84,15 @@ def test_the_bundle_answers_for_the_next_year(
 def test_a_gap_in_a_series_is_named(parts: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(ProjectError, match="1 missing, the first is 1949-04-01"):
         series(TASK, parts["train"].drop(index=3))
+
+
+def test_the_season_is_the_usual_one_of_the_steps_where_none_is_named(parts: dict[str, pd.DataFrame]) -> None:
+    assert KIND.season(parts["train"], parts["validation"]) == 12
+    assert KIND.season(parts["train"][:10], parts["validation"][:0]) == 1  # not even two years
+    named = kinds.of(TASK.model_copy(update={"season": 6}))
+    assert named.season(parts["train"], parts["validation"]) == 6
+    years = parts["train"][::12].reset_index(drop=True)
+    assert KIND.candidates(("naive", "snaive"), years, years[:0]) == ("naive",)
 
 
 def test_errors_are_those_of_the_definition() -> None:

@@ -38,7 +38,7 @@ class Clustering(Unsupervised[ClusteringTask]):
     def asks_for(self) -> str:
         return "cluster"
 
-    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
+    def candidates(self, models: tuple[str, ...], train: pd.DataFrame, validation: pd.DataFrame) -> tuple[str, ...]:
         """Models that must be told a number of clusters, once for each of `task.clusters`."""
         return tuple(
             candidate

@@ -17,6 +17,10 @@ COVERED = 0.9
 BACKTESTS = 5
 """Origins before the end of a series from which it is forecast to learn how wrong forecasts are."""
 
+USUAL_SEASONS = {"H": 24, "D": 7, "B": 5, "M": 12, "Q": 4}
+"""Values in the season that a series of hours, days, working days, months or quarters mostly has (Hyndman and
+Athanasopoulos, Forecasting: Principles and Practice, third edition, 2.1)."""
+
 
 @dataclass(frozen=True)
 class Forecaster:

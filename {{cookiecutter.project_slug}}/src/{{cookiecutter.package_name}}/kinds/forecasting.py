@@ -72,7 +72,7 @@ class Forecasting(Kind[ForecastingTask]):
                 f"test has {rows['test']} rows, fewer than task.horizon, {task.horizon}. Make `test` in conf/split/ "
                 "greater, the horizon shorter, or land more data."
             )
-        needed = max(3 * task.horizon, 10 + task.horizon, 2 * task.season)
+        needed = max(3 * task.horizon, 10 + task.horizon, 2 * (task.season or 1))
         if learnt < needed:
             raise ProjectError(
                 f"{learnt} rows to learn from are too few for a horizon of {task.horizon}: {needed} are the least."
@@ -95,19 +95,32 @@ class Forecasting(Kind[ForecastingTask]):
         from .forecaster import series
 
         times, values = series(self.task, train, validation)
+        season = self.season(train, validation)
+        if self.task.season is None:
+            print(f"train     a season has {season} values; if not, say so by `season` in conf/task/", flush=True)
         return {
             "data": pd.DataFrame({self.task.target: values}, index=times.to_period()),
             "target": self.task.target,
             "fh": self.task.horizon,
             "fold": folds,
             "fold_strategy": "expanding",
-            "seasonal_period": self.task.season,
-            "ignore_seasonality_test": self.task.season > 1,
+            "seasonal_period": season,
+            "ignore_seasonality_test": season > 1,
         }
 
-    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
+    def season(self, train: pd.DataFrame, validation: pd.DataFrame) -> int:
+        """`task.season` or, where it is None, the usual one of steps of this length, if the series has two of it."""
+        from .forecaster import USUAL_SEASONS, series
+
+        if self.task.season:
+            return self.task.season
+        times, _ = series(self.task, train, validation)
+        usual = USUAL_SEASONS.get(times.to_period().freqstr.partition("-")[0].upper(), 1)
+        return usual if len(times) >= 2 * usual else 1
+
+    def candidates(self, models: tuple[str, ...], train: pd.DataFrame, validation: pd.DataFrame) -> tuple[str, ...]:
         """PyCaret has no seasonal naive model where there is no season."""
-        return tuple(name for name in models if name != "snaive" or self.task.season > 1)
+        return tuple(name for name in models if name != "snaive" or self.season(train, validation) > 1)
 
     def created(
         self,
@@ -158,14 +171,15 @@ class Forecasting(Kind[ForecastingTask]):
         from .forecaster import series, texts
 
         times, values = series(self.task, *parts.values())
+        season = self.season(parts["train"], parts["validation"])
         asked, actual = [], []
         for origin in range(
             len(times) - len(parts["test"]), len(times) - self.task.horizon + 1, max(1, self.task.horizon // 2)
         ):
             ahead = slice(origin, origin + self.task.horizon)
-            season = values[origin - self.task.season : origin]
+            last = values[origin - season : origin]
             asked.append(pd.DataFrame({self.task.time: texts(times[ahead]), ORIGIN: texts(times[[origin - 1]])[0]}))
-            actual.append(np.column_stack([values[ahead], np.resize(season, self.task.horizon)]))
+            actual.append(np.column_stack([values[ahead], np.resize(last, self.task.horizon)]))
         known = np.concatenate(actual)
         return HoldOut(pd.concat(asked, ignore_index=True), known, np.repeat(known[:, 1:], 3, axis=1), len(known))
 

@@ -119,7 +119,7 @@ class Kind(ABC, Generic[AnyTask]):
     def correct(self, experiment: Any) -> None:
         """Put right what PyCaret measures wrongly, once its setup is done."""
 
-    def candidates(self, models: tuple[str, ...]) -> tuple[str, ...]:
+    def candidates(self, models: tuple[str, ...], train: pd.DataFrame, validation: pd.DataFrame) -> tuple[str, ...]:
         """What is compared: PyCaret's short names, each with what `created` is to know behind a colon."""
         return models
 

@@ -138,7 +138,7 @@ def search(
             rows.assign(**{task.target: kind.encoded(rows[task.target], classes)}) for rows in (train, validation)
         )
     metric = config.metric or kind.metric
-    candidates = kind.candidates(config.candidates(task.kind))
+    candidates = kind.candidates(config.candidates(task.kind), train, validation)
     standings: dict[str, dict[str, Any]] = {}
     compared: Compared | None = None
     sizes = rungs(len(train), len(candidates), screening)
@@ -297,7 +297,8 @@ def _experiment(
     candidates = config.candidates(task.kind)
     if not candidates:
         raise ProjectError(f"automl.models names none for {task.kind} (conf/automl/). PyCaret has {', '.join(known)}.")
-    unknown = [name for name in kind.candidates(candidates) if name.partition(":")[0] not in known]
+    candidates = kind.candidates(candidates, train, validation)
+    unknown = [name for name in candidates if name.partition(":")[0] not in known]
     if unknown:
         raise ProjectError(f"automl.models: PyCaret has no model {', '.join(unknown)}. It has {', '.join(known)}.")
     metrics = kind.metrics_of(experiment)
