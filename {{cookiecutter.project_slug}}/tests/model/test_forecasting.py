@@ -86,6 +86,13 @@ def test_a_gap_in_a_series_is_named(parts: dict[str, pd.DataFrame]) -> None:
         series(TASK, parts["train"].drop(index=3))
 
 
+def test_a_time_that_is_none_is_shown(parts: dict[str, pd.DataFrame]) -> None:
+    """As time series of R are written: 1949.25 is the first of April."""
+    years = [str(1949 + number / 12) for number in range(len(parts["train"]))]
+    with pytest.raises(ProjectError, match=r"month holds 1949\.0, which is no date or time\. Make one of it in sql"):
+        series(TASK, parts["train"].assign(month=years))
+
+
 def test_the_season_is_the_usual_one_of_the_steps_where_none_is_named(parts: dict[str, pd.DataFrame]) -> None:
     assert KIND.season(parts["train"], parts["validation"]) == 12
     assert KIND.season(parts["train"][:10], parts["validation"][:0]) == 1  # not even two years

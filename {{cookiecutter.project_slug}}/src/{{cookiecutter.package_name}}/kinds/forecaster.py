@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,9 @@ import pandas as pd
 
 from ..config import ForecastingTask
 from ..errors import ProjectError
+
+# sktime imports Dask, which tells whoever runs a stage how it might be installed
+warnings.filterwarnings("ignore", r"\s*Dask dataframe query planning is disabled", FutureWarning)
 
 COVERED = 0.9
 """The share of the true values that is to lie between low and high."""
@@ -74,7 +78,7 @@ class Forecaster:
 def series(task: ForecastingTask, *parts: pd.DataFrame) -> tuple[pd.DatetimeIndex, np.ndarray]:
     """The parts one after the other. Raises ProjectError that names the times that are missing."""
     rows = pd.concat(parts, ignore_index=True)
-    times = pd.DatetimeIndex(pd.to_datetime(rows[task.time]))
+    times = moments(task, rows[task.time])
     step = pd.infer_freq(times)
     if step is None:
         usual = _usual_step(times)
@@ -85,6 +89,19 @@ def series(task: ForecastingTask, *parts: pd.DataFrame) -> tuple[pd.DatetimeInde
             "such as by a left join on generate_series, or forecast sums or means of longer steps."
         )
     return pd.DatetimeIndex(times, freq=step), rows[task.target].to_numpy(np.float64)
+
+
+def moments(task: ForecastingTask, column: pd.Series) -> pd.DatetimeIndex:
+    """`column` as times. Raises ProjectError that shows a value that is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of what no format fits, which is told better below
+        times = pd.to_datetime(column, errors="coerce")
+    if times.isna().any():
+        raise ProjectError(
+            f"{task.time} holds {column[times.isna()].iloc[0]}, which is no date or time. Make one of it in "
+            f"sql/{task.view}.sql, such as make_date(year, month, 1) or strptime({task.time}, '%d.%m.%Y')."
+        )
+    return pd.DatetimeIndex(times)
 
 
 def _usual_step(times: pd.DatetimeIndex) -> str | None:

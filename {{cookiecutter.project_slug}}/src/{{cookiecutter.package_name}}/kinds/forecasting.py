@@ -57,9 +57,12 @@ class Forecasting(Kind[ForecastingTask]):
             )
 
     def check_parts(self, connection: duckdb.DuckDBPyConnection, parts: dict[str, str]) -> None:
+        from .forecaster import moments
+
         task = self.task
         for name, relation in parts.items():
             time = quoted(task.time)
+            moments(task, connection.execute(f"select {time} from {relation}").df()[task.time])
             if one(connection, f"select count(*) - count(distinct {time}) from {relation}"):
                 raise ProjectError(
                     f"{name} has two rows with the same {task.time}; a series has one for each. Join them in "
@@ -97,7 +100,8 @@ class Forecasting(Kind[ForecastingTask]):
         times, values = series(self.task, train, validation)
         season = self.season(train, validation)
         if self.task.season is None:
-            print(f"train     a season has {season} values; if not, say so by `season` in conf/task/", flush=True)
+            found = f"a season of {season}, usual for such steps" if season > 1 else "no season"
+            print(f"train     {found}; `season` in conf/task/ can name another", flush=True)
         return {
             "data": pd.DataFrame({self.task.target: values}, index=times.to_period()),
             "target": self.task.target,
