@@ -52,13 +52,23 @@ def test_forecasts_from_rolling_origins_beat_the_last_season(
     assert found.leaderboard["id"].tolist() == ["ets", "snaive"]
     asked = KIND.hold_out(parts, (), 7)
     assert asked.rows["origin"].drop_duplicates().tolist() == ["1958-06-01", "1958-12-01", "1959-06-01", "1959-12-01"]
-    outputs = KIND.answered(found.model, asked)
+    outputs = KIND.answered(found.model, asked, parts)
     assert outputs[:12] == pytest.approx(found.model.outputs(asked.rows[:12]))
     report = evaluate.judged(KIND, asked.actual, outputs, asked.naive, (), 7)
     assert report["skill"]["naive"] == 0 < report["skill"]["low"]
     assert report["mae"]["value"] < report["mae"]["naive"]
     KIND.plot(asked.actual, outputs, (), asked.rows, tmp_path)
     assert (tmp_path / "evaluation.png").stat().st_size > 5000
+
+
+def test_a_long_hold_out_is_forecast_from_few_times(found: automl.Search, parts: dict[str, pd.DataFrame]) -> None:
+    rows = pd.concat(parts.values(), ignore_index=True)
+    long = {"train": rows[:40], "validation": rows[40:48], "test": rows[48:]}
+    one_ahead = kinds.of(TASK.model_copy(update={"horizon": 1}))
+    asked = one_ahead.hold_out(long, (), 7)
+    assert asked.rows["month"].tolist() == rows["month"][48::4].tolist()
+    outputs = one_ahead.answered(found.model, asked, long)
+    assert outputs[:, 0] == pytest.approx(asked.actual[:, 0], rel=0.2)
 
 
 def test_the_bundle_answers_for_the_next_year(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..config import ForecastingTask
 from ..errors import ProjectError
+from ..progress import progress
 from ..warehouse import count, one, quoted
 from .kind import HoldOut, Kind
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..models.automl import Model
+
+ORIGINS = 30
+"""Origins in the hold-out, at most: the model is fitted anew at each."""
 
 SHOWN = 10
 """Origins that a legend has room for."""
@@ -169,7 +174,7 @@ class Forecasting(Kind[ForecastingTask]):
         return replace(model, pipeline=fitted), asked, asked
 
     def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
-        """Origins are half a horizon apart, and every forecast is whole."""
+        """Origins are half a horizon apart, or as far as ORIGINS of them need, and every forecast is whole."""
         import pandas as pd
 
         from .forecaster import series, texts
@@ -177,32 +182,29 @@ class Forecasting(Kind[ForecastingTask]):
         times, values = series(self.task, *parts.values())
         season = self.season(parts["train"], parts["validation"])
         asked, actual = [], []
-        for origin in range(
-            len(times) - len(parts["test"]), len(times) - self.task.horizon + 1, max(1, self.task.horizon // 2)
-        ):
+        first, last = len(times) - len(parts["test"]), len(times) - self.task.horizon
+        apart = max(1, self.task.horizon // 2, math.ceil((last - first) / (ORIGINS - 1)))
+        for origin in range(first, last + 1, apart):
             ahead = slice(origin, origin + self.task.horizon)
-            last = values[origin - season : origin]
+            repeated = np.resize(values[origin - season : origin], self.task.horizon)
             asked.append(pd.DataFrame({self.task.time: texts(times[ahead]), ORIGIN: texts(times[[origin - 1]])[0]}))
-            actual.append(np.column_stack([values[ahead], np.resize(last, self.task.horizon)]))
+            actual.append(np.column_stack([values[ahead], repeated]))
         known = np.concatenate(actual)
         return HoldOut(pd.concat(asked, ignore_index=True), known, np.repeat(known[:, 1:], 3, axis=1), len(known))
 
-    def answered(self, model: Model, hold_out: HoldOut) -> np.ndarray:
+    def answered(self, model: Model, hold_out: HoldOut, parts: dict[str, pd.DataFrame]) -> np.ndarray:
         """From each origin by the model refitted on what was known then."""
         import pandas as pd
 
-        from .forecaster import texts
+        from .forecaster import series
 
-        forecaster = model.pipeline
-        truth = dict(zip(hold_out.rows[forecaster.time], hold_out.actual[:, 0], strict=True))
-        times = forecaster.times.union(pd.DatetimeIndex(list(truth)), sort=True)
-        times = pd.DatetimeIndex(times, freq=forecaster.times.freq)
-        values = np.array([*forecaster.values, *(truth[time] for time in texts(times[len(forecaster.values) :]))])
+        times, values = series(self.task, *parts.values())
         found = []
-        for origin, rows in hold_out.rows.groupby(ORIGIN, sort=False):
-            known = times <= pd.Timestamp(str(origin))
-            fitted = forecaster.refitted(times[: known.sum()], values[: known.sum()])
-            found.append(fitted.predict(rows))
+        with progress("evaluate", hold_out.rows[ORIGIN].nunique(), " origins") as bar:
+            for origin, rows in hold_out.rows.groupby(ORIGIN, sort=False):
+                known = times.searchsorted(pd.Timestamp(str(origin)), side="right")
+                found.append(model.pipeline.refitted(times[:known], values[:known]).predict(rows))
+                bar.update()
         return np.concatenate(found)
 
     def metrics(

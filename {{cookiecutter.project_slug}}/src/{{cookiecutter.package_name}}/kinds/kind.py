@@ -191,8 +191,8 @@ class Kind(ABC, Generic[AnyTask]):
     def hold_out(self, parts: dict[str, pd.DataFrame], classes: tuple[str, ...], seed: int) -> HoldOut:
         """What a model is asked to be judged, and the answers that are right; `parts` as in `deployable`."""
 
-    def answered(self, model: Model, hold_out: HoldOut) -> np.ndarray:
-        """The outputs of the model for the rows of the hold-out."""
+    def answered(self, model: Model, hold_out: HoldOut, parts: dict[str, pd.DataFrame]) -> np.ndarray:
+        """The outputs of the model for the rows of the hold-out, which was made of `parts`."""
         return model.outputs(hold_out.rows)
 
     @abstractmethod

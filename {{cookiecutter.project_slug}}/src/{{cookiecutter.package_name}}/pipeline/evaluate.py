@@ -25,9 +25,10 @@ def run(config: Config, layout: Layout) -> None:
     with exclusive("evaluate", layout), governance.recorded("evaluate", layout, layout.splits, layout.trained):
         model = automl.load(layout.trained / "model.joblib")
         kind = model.kind
-        asked = kind.hold_out(split.read_all(config, layout), model.classes, config.seed)
+        parts = split.read_all(config, layout)
+        asked = kind.hold_out(parts, model.classes, config.seed)
         actual, rows = asked.actual, asked.rows
-        outputs = kind.answered(model, asked)
+        outputs = kind.answered(model, asked, parts)
         report = judged(kind, actual, outputs, asked.naive, model.classes, config.seed)
         metrics = {name: found["value"] for name, found in report.items()}
         write_json(layout.results / "metrics.json", {**metrics, "rows": asked.own})
