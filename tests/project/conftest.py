@@ -116,6 +116,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def until(true: Callable[[], bool], seconds: float = 120) -> None:
+    """Returns when it has become true. A busy machine may take its time."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"it did not become true within {seconds} s"
+        time.sleep(0.02)
+
+
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     """Fails when `process` ends before, or two minutes have gone: some servers import a lot, on a busy machine."""
     for _ in range(1200):

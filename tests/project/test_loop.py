@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from demo import environment, serving
 from playwright.sync_api import expect, sync_playwright
 
 from ..conftest import BakedProject
-from .conftest import free_port, post, postgres_cluster, required
+from .conftest import free_port, post, postgres_cluster, required, until
 
 PACKAGE = "late_planes"
 LOGGED = """
@@ -85,13 +85,6 @@ def begun(project: BakedProject, *arguments: str) -> Iterator[subprocess.Popen[b
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
-
-
-def until(holds: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def logged(project: BakedProject) -> tuple[int, int, int]:

@@ -29,7 +29,7 @@ from bake import bake
 from demo import serving
 
 from ..conftest import TEMPLATE, BakedProject
-from .conftest import free_port, post, required
+from .conftest import free_port, post, required, until
 
 PACKAGE = "late_planes"
 SCHEMATHESIS = """
@@ -338,10 +338,3 @@ def answers_by(load: Asking, version: str) -> None:
     count = len(load.answered)
     until(lambda: len(load.answered) > count + 50)
     assert {answer["model_version"] for answer in load.answered[count + 8 :]} == {version}
-
-
-def until(true: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"it did not become true within {seconds} s"
-        time.sleep(0.02)

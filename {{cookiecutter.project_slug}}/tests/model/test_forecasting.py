@@ -104,10 +104,11 @@ def test_a_time_that_is_none_is_shown(parts: dict[str, pd.DataFrame]) -> None:
 
 
 def test_the_season_is_the_usual_one_of_the_steps_where_none_is_named(parts: dict[str, pd.DataFrame]) -> None:
-    assert KIND.season(parts["train"], parts["validation"]) == 12
-    assert KIND.season(parts["train"][:10], parts["validation"][:0]) == 1  # not even two years
+    months, _ = series(TASK, parts["train"], parts["validation"])
+    assert KIND.season(months) == 12
+    assert KIND.season(months[:10]) == 1  # not even two years
     named = kinds.of(TASK.model_copy(update={"season": 6}))
-    assert named.season(parts["train"], parts["validation"]) == 6
+    assert named.season(months) == 6
     years = parts["train"][::12].reset_index(drop=True)
     assert KIND.candidates(("naive", "snaive"), years, years[:0]) == ("naive",)
 

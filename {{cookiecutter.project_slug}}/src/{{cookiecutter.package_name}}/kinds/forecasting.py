@@ -103,7 +103,7 @@ class Forecasting(Kind[ForecastingTask]):
         from .forecaster import series
 
         times, values = series(self.task, train, validation)
-        season = self.season(train, validation)
+        season = self.season(times)
         if self.task.season is None:
             found = f"a season of {season}, usual for such steps" if season > 1 else "no season"
             print(f"train     {found}; `season` in conf/task/ can name another", flush=True)
@@ -117,19 +117,21 @@ class Forecasting(Kind[ForecastingTask]):
             "ignore_seasonality_test": season > 1,
         }
 
-    def season(self, train: pd.DataFrame, validation: pd.DataFrame) -> int:
-        """`task.season` or, where it is None, the usual one of steps of this length, if the series has two of it."""
-        from .forecaster import USUAL_SEASONS, series
+    def season(self, times: pd.DatetimeIndex) -> int:
+        """`task.season` or, where it is None, the usual one of such steps, if the `times` to learn from have two."""
+        from .forecaster import USUAL_SEASONS
 
         if self.task.season:
             return self.task.season
-        times, _ = series(self.task, train, validation)
         usual = USUAL_SEASONS.get(times.to_period().freqstr.partition("-")[0].upper(), 1)
         return usual if len(times) >= 2 * usual else 1
 
     def candidates(self, models: tuple[str, ...], train: pd.DataFrame, validation: pd.DataFrame) -> tuple[str, ...]:
         """PyCaret has no seasonal naive model where there is no season."""
-        return tuple(name for name in models if name != "snaive" or self.season(train, validation) > 1)
+        from .forecaster import series
+
+        seasonal = self.season(series(self.task, train, validation)[0]) > 1
+        return tuple(name for name in models if name != "snaive" or seasonal)
 
     def created(
         self,
@@ -180,9 +182,9 @@ class Forecasting(Kind[ForecastingTask]):
         from .forecaster import series, texts
 
         times, values = series(self.task, *parts.values())
-        season = self.season(parts["train"], parts["validation"])
         asked, actual = [], []
         first, last = len(times) - len(parts["test"]), len(times) - self.task.horizon
+        season = self.season(times[:first])
         apart = max(1, self.task.horizon // 2, math.ceil((last - first) / (ORIGINS - 1)))
         for origin in range(first, last + 1, apart):
             ahead = slice(origin, origin + self.task.horizon)
